@@ -1,0 +1,28 @@
+/** Every bound of the wire and of flash in one place, with its arithmetic. */
+
+/** Plain text a FETCH may ask for: fits one MQTT packet with frame, CBOR and topic (512 + 29 + 24 + 32 < 640). */
+export const blockBytesMax = 512;
+/** Largest message on any carrier: an envelope block or a wipe receipt (1,252 B signature + body) in one message. */
+export const messageBytesMax = 1536;
+/** Largest SUIT envelope: LMS block 1,600 B + manifest 400 B + text, doubled. */
+export const envelopeBytesMax = 4096;
+/** Commands in one manifest, over all its sequences. */
+export const manifestCommandsMax = 32;
+/** CBOR nesting a decoder follows. */
+export const cborDepthMax = 8;
+/** Failed starts (crash, watchdog, refused health) that end a trial. */
+export const trialFailsMax = 3;
+/** Starts without confirm, for whatever reason, that end a trial: a release that browns the board out cannot stay. */
+export const trialBootsMax = 10;
+/** Text kept of a failed image's last error. */
+export const failTextCharsMax = 48;
+/** Accumulated uptime that a trial has when the manifest does not say. */
+export const trialMinutesDefault = 60;
+/** Pause between two handshakes that the agent asked for. */
+export const helloWantedPauseMs = 10_000;
+/** CHAL is refused when it answers a HELLO older than this. */
+export const chalAgeMsMax = 10_000;
+/** Metric name length on the wire. */
+export const metricNameCharsMax = 16;
+/** Metrics an app may declare. */
+export const metricsMax = 8;
