@@ -1,0 +1,148 @@
+import type { BirthRecord } from "../../firmware/protocol/birth.ts";
+import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
+
+/** What the agent knows of one device. Truth comes from check-ins: running* and slot fields are only ever set from an
+ *  authenticated CHECKIN, never because an order was sent. */
+export interface DeviceRecord {
+  serial: string;
+  birth: BirthRecord;
+  lifecycle: Lifecycle;
+  /** current key epoch; a pending grant makes epoch + 1 acceptable too */
+  epoch: number;
+  grantPending: boolean;
+  /** hex, 8 bytes; set while a claim is pending or done */
+  claimId: string | null;
+  /** hex popKey, only while a claim intent is open */
+  claimPopKey: string | null;
+  claimIntentUntilMs: number | null;
+  account: string | null;
+  group: string | null;
+  site: string | null;
+  tags: string[];
+  runningSequence: number;
+  /** hex, 8 bytes */
+  runningDigest: string;
+  slotState: SlotState;
+  floor: number;
+  otherSequence: number;
+  otherValid: boolean;
+  interpreter: string;
+  resetReason: number;
+  lastSeenMs: number | null;
+  /** promised by the device */
+  nextCheckInS: number;
+  checkInS: number;
+  settingsRevision: number;
+  lastFailed: { sequence: number; digest: string; code: number; text: string } | null;
+  refused: { sequence: number; code: number } | null;
+  download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
+  zombieContacts: number;
+  brokerCounter: number;
+  /** "fl" for its own connection, "gw/ID" for the gateway its last authenticated frame came through */
+  route: string;
+  /** order that is to be delivered at the next contact, repeated until answered */
+  order: DeviceOrder | null;
+}
+
+export type DeviceOrder =
+  | { kind: "revert"; orderId: number; toSequence: number; createdMs: number }
+  | {
+      kind: "wipe";
+      orderId: number;
+      mode: number;
+      /** hex */
+      nonce: string;
+      ackToken: string;
+      createdMs: number;
+      acceptedMs: number | null;
+    };
+
+/** Session of a device. Session keys are derived again from hello and chalBody; nothing secret is stored. */
+export interface SessionRecord {
+  serial: string;
+  epoch: number;
+  /** hex of the exact bytes */
+  hello: string;
+  chalBody: string;
+  /** hex, 4 bytes */
+  sid: string;
+  bootCount: number;
+  handshakeCount: number;
+  receivedCounter: number;
+  /** send counters below this may have been used; an agent that starts continues from here */
+  sendReserved: number;
+}
+
+export interface ReleaseRecord {
+  sequence: number;
+  version: string;
+  /** class ids (hex) this release has images for; one manifest and payload per class */
+  images: ReleaseImage[];
+  type: "security" | "fix" | "feature";
+  notes: string;
+  publishedMs: number;
+  poisonedMs: number | null;
+  poisonReason: string | null;
+}
+
+export interface ReleaseImage {
+  classId: string;
+  board: string;
+  /** hex SHA-256 of the payload */
+  digest: string;
+  sizeBytes: number;
+  floor: number;
+  envelopeBytes: number;
+}
+
+/** One line of the one log. Everything that was decided or seen, in order. */
+export interface EventRecord {
+  id: number;
+  atMs: number;
+  /** past tense, for example "claimCommitted", "updateConfirmed", "rolloutHalted" */
+  kind: string;
+  serial: string | null;
+  rolloutId: string | null;
+  sequence: number | null;
+  code: number | null;
+  /** a sentence for people */
+  text: string;
+  data: Record<string, unknown>;
+}
+export type NewEvent = Partial<Omit<EventRecord, "id" | "kind" | "text">> & {
+  kind: string;
+  text: string;
+};
+
+export interface VitalsRecord {
+  serial: string;
+  atMs: number;
+  sequence: number;
+  /** named as in SPEC.md §4.2, for example batteryMv: [min, max, last]; and metrics by "m." + name */
+  values: Record<string, number[]>;
+}
+
+export interface CertificateRecord {
+  index: number;
+  serial: string;
+  /** hex SHA-256 of the previous certificate's JSON; 64 zeros for the first */
+  previous: string;
+  json: string;
+}
+
+export interface TokenRecord {
+  id: string;
+  /** hex SHA-256 of the token */
+  hash: string;
+  role:
+    | "viewer"
+    | "operator"
+    | "releaser"
+    | "approver"
+    | "line"
+    | "installer"
+    | "admin"
+    | "gateway";
+  name: string;
+  expiresMs: number | null;
+}

@@ -1,0 +1,73 @@
+import type { RolloutRecord } from "../core/rollout/types.ts";
+import type {
+  CertificateRecord,
+  DeviceRecord,
+  EventRecord,
+  NewEvent,
+  ReleaseRecord,
+  SessionRecord,
+  TokenRecord,
+  VitalsRecord,
+} from "../core/records.ts";
+
+/** Port to a database. Everything inside one `tx` is one transaction: all of it or nothing. */
+export interface Store {
+  /** Runs fn in one transaction; rolls back and rethrows when fn throws. */
+  tx<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface Tx {
+  device(serial: string): Promise<DeviceRecord | null>;
+  putDevice(device: DeviceRecord): Promise<void>;
+  /** Ordered by serial, after the cursor. */
+  devices(page: { after?: string; limit: number; lifecycle?: number }): Promise<DeviceRecord[]>;
+  countDevices(): Promise<Record<string, number>>;
+
+  session(serial: string): Promise<SessionRecord | null>;
+  /** Finds by sid (hex), for frames whose topic names no serial. */
+  sessionBySid(sid: string): Promise<SessionRecord | null>;
+  putSession(session: SessionRecord): Promise<void>;
+  deleteSession(serial: string): Promise<void>;
+
+  appendEvent(event: NewEvent, nowMs: number): Promise<EventRecord>;
+  events(filter: {
+    serial?: string;
+    rolloutId?: string;
+    sequence?: number;
+    kind?: string;
+    afterId?: number;
+    limit: number;
+  }): Promise<EventRecord[]>;
+  countEvents(filter: { kind: string; serial?: string; code?: number }): Promise<number>;
+
+  release(sequence: number): Promise<ReleaseRecord | null>;
+  putRelease(release: ReleaseRecord): Promise<void>;
+  releases(): Promise<ReleaseRecord[]>;
+  /** kind 0 envelope, 1 payload; key is sequence and classId. */
+  blob(kind: 0 | 1, sequence: number, classId: string): Promise<Uint8Array | null>;
+  putBlob(kind: 0 | 1, sequence: number, classId: string, bytes: Uint8Array): Promise<void>;
+
+  rollout(id: string): Promise<RolloutRecord | null>;
+  putRollout(rollout: RolloutRecord): Promise<void>;
+  rollouts(filter: { activeOnly?: boolean }): Promise<RolloutRecord[]>;
+
+  appendVitals(rows: VitalsRecord[]): Promise<void>;
+  vitals(filter: {
+    serial: string;
+    sinceMs?: number;
+    untilMs?: number;
+    limit: number;
+  }): Promise<VitalsRecord[]>;
+
+  appendCertificate(certificate: CertificateRecord): Promise<void>;
+  lastCertificate(): Promise<CertificateRecord | null>;
+  certificate(serial: string): Promise<CertificateRecord | null>;
+
+  tokenByHash(hash: string): Promise<TokenRecord | null>;
+  putToken(token: TokenRecord): Promise<void>;
+  tokens(): Promise<TokenRecord[]>;
+
+  meta(key: string): Promise<string | null>;
+  putMeta(key: string, value: string): Promise<void>;
+}
