@@ -32,7 +32,10 @@ export interface DeviceRecord {
   /** promised by the device */
   nextCheckInS: number;
   checkInS: number;
+  /** revision that the device reports */
   settingsRevision: number;
+  /** what it should have; sent while the reported revision is lower */
+  wantedSettings?: { revision: number; values: Record<string, number | string | boolean> } | null;
   lastFailed: { sequence: number; digest: string; code: number; text: string } | null;
   refused: { sequence: number; code: number } | null;
   download: { sequence: number; bytesDone: number; sizeBytes: number } | null;

@@ -1,4 +1,3 @@
-import type { RolloutRecord } from "../core/rollout/types.ts";
 import type {
   CertificateRecord,
   DeviceRecord,
@@ -9,11 +8,15 @@ import type {
   TokenRecord,
   VitalsRecord,
 } from "../core/records.ts";
+import type { RolloutRecord } from "../core/rollout/types.ts";
 
 /** Port to a database. Everything inside one `tx` is one transaction: all of it or nothing. */
 export interface Store {
   /** Runs fn in one transaction; rolls back and rethrows when fn throws. */
   tx<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Calls the listener with the events of each transaction after it was committed, in order.
+   *  @returns ends the subscription */
+  onEvents(listener: (events: EventRecord[]) => void): () => void;
   close(): Promise<void>;
 }
 
