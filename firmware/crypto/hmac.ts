@@ -1,0 +1,41 @@
+import type { Bytes, Hal, Piece } from "../hal/hal.ts";
+
+/** HMAC-SHA-256 (RFC 2104) over a hash that takes whole messages only. Pure but for the hash. */
+
+/** The two 64-byte pads of a key, so that frames pay for them once a session. Key at most 64 bytes. */
+export function pads(h: Hal, key: Bytes): Bytes {
+  const p = new Uint8Array(128).fill(0x36);
+  for (let i = 0; i < 64; i++) {
+    const k = i < key.length ? key[i]! : 0;
+    p[i] = k ^ 0x36;
+    p[64 + i] = k ^ 0x5c;
+  }
+  return p;
+}
+
+/** HMAC with prepared pads. */
+export function hmacPads(h: Hal, p: Bytes, message: Piece): Bytes {
+  const inner = h.sha(h.cat([new Uint8Array(p.buffer, 0, 64), message]));
+  return h.sha(h.cat([new Uint8Array(p.buffer, 64, 64), inner]));
+}
+
+export function hmac(h: Hal, key: Bytes, message: Piece): Bytes {
+  return hmacPads(h, pads(h, key), message);
+}
+
+/** LP(a, b, …) of SPEC.md: each field behind its 2-byte length. */
+export function lp(fields: (Bytes | string)[]): Piece {
+  return fields.map((f) => [f.length >> 8, f.length & 255, f]);
+}
+
+/** First 16 bytes. */
+export function t16(b: Bytes): Bytes {
+  return new Uint8Array(b.buffer, b.byteOffset, 16);
+}
+
+/** Equal without an early exit. */
+export function same(a: Bytes, b: Bytes): boolean {
+  let d = a.length ^ b.length;
+  for (let i = 0; i < a.length && i < b.length; i++) d |= a[i]! ^ b[i]!;
+  return d === 0;
+}

@@ -1,0 +1,176 @@
+import type { Bytes, Hal } from "../hal/hal.ts";
+import { Code } from "../protocol/errors.ts";
+import { decode, encode } from "../protocol/cbor.ts";
+
+/** Record types of SPEC.md §2.2. */
+export const enum Rec {
+  Boot = 1,
+  Slots = 2,
+  Key = 3,
+  Download = 4,
+  Settings = 5,
+  Failed = 6,
+  Wipe = 7,
+  Receipt = 8,
+  Life = 9,
+  Count = 10,
+}
+
+export interface Journal {
+  /** The newest value of a type; null when there is none. Byte strings are copies. */
+  get(type: Rec): any;
+  /** Appends one record; it is durable when this returns. A secret's predecessor is zeroed in place.
+   *  @throws Code.FlashWrite | Code.FlashErase when the flash does not take it | Code.JournalFull */
+  put(type: Rec, value: any): void;
+  /** Starts the other half with what `keep` lets live and erases this one: the end of a wipe's secrets. */
+  shed(keep: (type: Rec) => boolean): void;
+}
+
+const headerBytes = 16;
+const magic = 0x314a4c46; // "FLJ1", little-endian
+const commitMark = 0x5aa5c33c;
+
+const secret = (type: Rec) => (type === Rec.Key || type === Rec.Settings ? 1 : 0);
+const u32 = (n: number) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >>> 24) & 255];
+const le = (b: Bytes, o: number) =>
+  (b[o]! | (b[o + 1]! << 8) | (b[o + 2]! << 16) | (b[o + 3]! << 24)) >>> 0;
+const pad8 = (n: number) => (n + 7) & ~7;
+const zeros = (n: number) => new Uint8Array(n);
+
+/** Opens the journal at boot: two halves, used in turn, whole 8-byte units, nothing trusted because it looks blank.
+ *  @param base address of the first half; @param halfBytes bytes of one half, whole pages of pageBytes
+ *  Source: SPEC.md §2.2, firmware/flash/ADR-0002-journal.md */
+export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: number): Journal {
+  let half = 0;
+  let pageSeq = 0;
+  let end = 0; // where the next record goes; 0 = this half takes no more
+  let recSeq = 0;
+  let at: number[] = []; // type → address of its newest record; 0 = none
+  let newest = 0;
+
+  const halfAt = (i: number) => base + i * halfBytes;
+  const headerSeq = (i: number) => {
+    const b = h.read(halfAt(i), headerBytes);
+    return le(b, 0) === magic && le(b, 8) === h.crc(new Uint8Array(b.buffer, b.byteOffset, 8)) >>> 0
+      ? le(b, 4)
+      : 0;
+  };
+  const blank = (addr: number, to: number) => {
+    for (; addr < to; addr += 64) {
+      const b = h.read(addr, to - addr < 64 ? to - addr : 64);
+      if (b.some((x) => x !== 255)) return false;
+    }
+    return true;
+  };
+  const eraseHalf = (i: number) => {
+    for (let a = 0; a < halfBytes; a += pageBytes) h.erase(halfAt(i) + a);
+    h.kick();
+  };
+  const zero = (addr: number) => {
+    const n = pad8(le(h.read(addr, 8), 0) >>> 16);
+    if (h.read(addr + 8, n).some((x) => x !== 0)) h.write(addr + 8, zeros(n));
+  };
+  /** Walks a half; calls back for each whole record; returns where it ends, 0 when it ends in something torn. */
+  const walk = (i: number, found: (addr: number, type: number, live: boolean) => void): number => {
+    const to = halfAt(i) + halfBytes;
+    let a = halfAt(i) + headerBytes;
+    while (a + 16 < to) {
+      const head = h.read(a, 8);
+      const type = head[0]!;
+      const n = le(head, 0) >>> 16;
+      const total = 16 + pad8(n);
+      if (type === 255 && blank(a, to)) return a;
+      if (!type || type >= Rec.Count || a + total > to) return 0;
+      const mark = h.read(a + total - 8, 8);
+      if (le(mark, 4) !== commitMark) return 0;
+      const ok = le(mark, 0) === h.crc(h.read(a, 8 + n)) >>> 0;
+      // A secret whose check fails although its mark stands was being zeroed: it is dead, what follows is not.
+      if (!ok && !(head[1]! & 1)) return 0;
+      found(a, type, ok);
+      a += total;
+    }
+    return 0;
+  };
+  const payload = (addr: number) => h.read(addr + 8, le(h.read(addr, 8), 0) >>> 16);
+  const build = (type: number, data: Bytes) => {
+    const head = [type, secret(type), data.length & 255, data.length >> 8, u32(++recSeq)];
+    const crc = h.crc(h.cat([head, data]));
+    return [h.cat([head, data, zeros(pad8(data.length) - data.length)]), h.cat([u32(crc), u32(commitMark)])];
+  };
+  /** The mark goes last and alone, so that a torn record never carries it. */
+  const write = (addr: number, record: Bytes[]) => {
+    h.write(addr, record[0]!);
+    h.write(addr + record[0]!.length, record[1]!);
+    return addr + record[0]!.length + 8;
+  };
+  /** Moves every live record to the other half; `type` with `data` in place of its old value. */
+  const swap = (type: number, data: Bytes | null, keep?: (type: Rec) => boolean) => {
+    const old = half;
+    const from = at;
+    const to: number[] = [];
+    eraseHalf(1 - old);
+    let a = halfAt(1 - old) + headerBytes;
+    for (let t = 1; t < Rec.Count; t++) {
+      if (t !== type && !from[t]) continue;
+      if (keep && t !== type && !keep(t)) continue;
+      const record = build(t, t === type ? data! : payload(from[t]!));
+      if (a + record[0]!.length + 8 > halfAt(1 - old) + halfBytes) throw Code.JournalFull;
+      to[t] = a;
+      a = write(a, record);
+    }
+    const head = h.cat([u32(magic), u32(pageSeq + 1)]);
+    h.write(halfAt(1 - old), h.cat([head, u32(h.crc(head)), u32(0)]));
+    half = 1 - old;
+    pageSeq++;
+    at = to;
+    end = a;
+    if (keep) eraseHalf(old);
+    else for (let t = 1; t < Rec.Count; t++) if (from[t] && secret(t)) zero(from[t]!);
+  };
+  const put = (type: number, data: Bytes) => {
+    const before = at[type];
+    const record = build(type, data);
+    if (!end || end + record[0]!.length + 8 > halfAt(half) + halfBytes) return swap(type, data);
+    try {
+      end = write((at[type] = end), record);
+    } catch (e) {
+      at[type] = before!;
+      end = 0;
+      return swap(type, data);
+    }
+    if (before && secret(type)) {
+      zero(before);
+      // An older copy may be left in the other half from a move; a secret that is replaced leaves no copy.
+      if (!blank(halfAt(1 - half), halfAt(1 - half) + halfBytes)) eraseHalf(1 - half);
+    }
+  };
+
+  const s0 = headerSeq(0);
+  const s1 = headerSeq(1);
+  half = s1 > s0 ? 1 : 0;
+  pageSeq = half ? s1 : s0;
+  if (pageSeq) {
+    end = walk(half, (addr, type, live) => {
+      if (!live) return zero(addr);
+      const s = le(h.read(addr + 4, 4), 0);
+      if (s > recSeq) recSeq = s;
+      if (at[type] && secret(type)) zero(at[type]!);
+      at[type] = addr;
+      newest = type;
+    });
+    // What a cut left of an unfinished half may hold a copy of a secret; an old half's secrets are dead.
+    if (half ? s0 : s1) walk(1 - half, (addr, type) => secret(type) && zero(addr));
+    else if (!blank(halfAt(1 - half), halfAt(1 - half) + halfBytes)) eraseHalf(1 - half);
+    // A cut in the middle of the newest record can leave bits that read differently next time: write it again
+    // before it is acted on. The boot record is written at every boot anyway.
+    if (newest && newest !== Rec.Boot) put(newest, payload(at[newest]!));
+  } else {
+    half = 1;
+    swap(0, null);
+  }
+  return {
+    get: (type) => (at[type] ? decode(payload(at[type]!)) : null),
+    put: (type, value) => put(type, h.cat([encode(value) as any])),
+    shed: (keep) => swap(0, null, keep),
+  };
+}

@@ -1,0 +1,45 @@
+/** Interpreter globals that hal/espruino.ts may use, and the constants that the build puts in from the board file. */
+declare const E: {
+  toUint8Array(piece: unknown): Uint8Array;
+  toString(data: unknown): string;
+  CRC32(data: unknown): number;
+  reboot(): void;
+  setConsole(device: null, options: { force: boolean }): void;
+  enableWatchdog(seconds: number, auto: boolean): void;
+  kickWatchdog(): void;
+};
+declare const AES: { encrypt(data: unknown, key: unknown, options: object): ArrayBuffer };
+declare function getTime(): number;
+declare const BOARD: {
+  flashStart: number;
+  pageBytes: number;
+  writeUnitBytes: number;
+  slotA: number;
+  slotB: number;
+  slotBytes: number;
+  journal: number;
+  journalHalfBytes: number;
+  core: number;
+  totalBytes: number;
+  serialPort: SerialPort;
+  link: string;
+  aes: boolean;
+  watchdog: boolean;
+  button: boolean | undefined;
+  batteryMv: number | undefined;
+  temperatureDeciC: number | undefined;
+  rssiDbm: number | undefined;
+  resetReason: number | undefined;
+  consolesTelnet: boolean;
+  parts: number[];
+};
+interface SerialPort {
+  on(event: "data", fn: (data: string) => void): void;
+  write(data: Uint8Array): void;
+}
+interface DeviceSocket {
+  on(event: "data", fn: (data: string) => void): void;
+  on(event: "close" | "error", fn: () => void): void;
+  write(data: string): boolean;
+  end(): void;
+}

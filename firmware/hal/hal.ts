@@ -1,0 +1,41 @@
+/** The ports through which device code touches the world. hal/espruino.ts is the only implementation on a device. */
+
+export type Bytes = Uint8Array;
+/** What `cat` flattens: bytes, Latin-1 strings, numbers 0..255, and lists of these. */
+export type Piece = number | string | Bytes | readonly Piece[];
+
+export interface Hal {
+  /** Joins pieces into one array of bytes. */
+  cat(piece: Piece): Bytes;
+  /** Latin-1 text of bytes. */
+  str(b: Bytes): string;
+  sha(data: Bytes | string): Bytes;
+  crc(data: Bytes | string): number;
+  /** AES-128-CTR over data; only called where the board has it. */
+  aes(key: Bytes, counterBlock: Bytes, data: Bytes): Bytes;
+  /** Flash addresses count from the start of Storage. */
+  read(addr: number, len: number): Bytes;
+  /** Whole write units only; reads back. @throws Code.FlashUnaligned, Code.FlashWrite */
+  write(addr: number, data: Bytes): void;
+  /** Erases the page that begins at addr; reads back. @throws Code.FlashErase */
+  erase(addr: number): void;
+  /** Text inside file `slots`, in place where the chip allows it. */
+  text(addr: number, len: number): string;
+  /** Text inside file `core`, offset within the file. */
+  coreText(offset: number, len: number): string;
+  /** Evaluates a text globally and returns its value. */
+  run(text: string): unknown;
+  /** Monotonic milliseconds since start. */
+  ms(): number;
+  after(ms: number, fn: () => void): unknown;
+  every(ms: number, fn: () => void): unknown;
+  cancel(handle: unknown): void;
+  reboot(): void;
+  kick(): void;
+  /** Collects garbage and tells the share of variables in use, in permille. */
+  memory(): number;
+  /** undefined where the board cannot measure it */
+  batteryMv(): number | undefined;
+  temperatureDeciC(): number | undefined;
+  rssiDbm(): number | undefined;
+}
