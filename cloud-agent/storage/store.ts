@@ -25,11 +25,13 @@ export interface Tx {
   putDevice(device: DeviceRecord): Promise<void>;
   /** Ordered by serial, after the cursor. */
   devices(page: { after?: string; limit: number; lifecycle?: number }): Promise<DeviceRecord[]>;
-  countDevices(): Promise<Record<string, number>>;
+  /** Number of devices per value of one column; the key is the value in words, for example "3" for Lifecycle.Operating. */
+  countDevices(by?: "lifecycle" | "runningSequence" | "board"): Promise<Record<string, number>>;
 
   session(serial: string): Promise<SessionRecord | null>;
   /** Finds by sid (hex), for frames whose topic names no serial. */
   sessionBySid(sid: string): Promise<SessionRecord | null>;
+  /** Replaces the serial's session; a sid belongs to the newest session that has it. */
   putSession(session: SessionRecord): Promise<void>;
   deleteSession(serial: string): Promise<void>;
 
@@ -41,8 +43,17 @@ export interface Tx {
     kind?: string;
     afterId?: number;
     limit: number;
+    /** true: newest first; default false, oldest first */
+    newestFirst?: boolean;
   }): Promise<EventRecord[]>;
-  countEvents(filter: { kind: string; serial?: string; code?: number }): Promise<number>;
+  countEvents(filter: {
+    kind: string;
+    serial?: string;
+    code?: number;
+    /** only events of this instant or later */
+    sinceMs?: number;
+  }): Promise<number>;
+  countEventsByKind(): Promise<Record<string, number>>;
 
   release(sequence: number): Promise<ReleaseRecord | null>;
   putRelease(release: ReleaseRecord): Promise<void>;
@@ -56,6 +67,7 @@ export interface Tx {
   rollouts(filter: { activeOnly?: boolean }): Promise<RolloutRecord[]>;
 
   appendVitals(rows: VitalsRecord[]): Promise<void>;
+  /** The newest `limit` rows in the span, oldest first. */
   vitals(filter: {
     serial: string;
     sinceMs?: number;
@@ -64,7 +76,10 @@ export interface Tx {
   }): Promise<VitalsRecord[]>;
 
   appendCertificate(certificate: CertificateRecord): Promise<void>;
+  /** In order of index, from this index on. */
+  certificates(page: { fromIndex?: number; limit: number }): Promise<CertificateRecord[]>;
   lastCertificate(): Promise<CertificateRecord | null>;
+  /** The newest certificate of a serial: a device that was resold can be wiped again. */
   certificate(serial: string): Promise<CertificateRecord | null>;
 
   tokenByHash(hash: string): Promise<TokenRecord | null>;

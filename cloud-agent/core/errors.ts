@@ -1,0 +1,230 @@
+/** Errors that people and programs meet at the agent's edges: number, name, HTTP status and what to do next.
+ *  Numbers below 600 are the device's own (firmware/protocol/errors.ts); 600-699 are the agent's. Never reused. */
+import { Code } from "../../firmware/protocol/errors.ts";
+
+export const enum AgentCode {
+  RequestInvalid = 600,
+  Unauthenticated = 601,
+  Forbidden = 602,
+  NotFound = 603,
+  RequestTooLarge = 604,
+  Internal = 605,
+  BirthDiffers = 610,
+  DeviceNotOperating = 611,
+  WipeAlreadyOrdered = 612,
+  OrderPending = 613,
+  CertificateNotIssued = 614,
+  ReleaseDiffers = 620,
+  ReleaseKeysMissing = 621,
+  ReleaseClassTwice = 622,
+  RolloutStateWrong = 630,
+  RolloutPolicyInvalid = 631,
+  ApproverIsAuthor = 632,
+  LabOnly = 640,
+  SchemaNewer = 650,
+  ConfigInvalid = 651,
+  KeyFileInvalid = 652,
+}
+
+interface ErrorKind {
+  name: string;
+  /** HTTP status */
+  status: number;
+  /** what the reader can do now */
+  next: string;
+}
+
+/** Every code an HTTP reply can carry. */
+export const errorKinds: Record<number, ErrorKind> = {
+  [Code.UnknownDevice]: {
+    name: "UnknownDevice",
+    status: 404,
+    next: "Check the serial, or register the device's birth record first.",
+  },
+  [Code.DeviceRetired]: {
+    name: "DeviceRetired",
+    status: 409,
+    next: "The device has left; its certificate is at /v1/devices/{serial}/certificate.",
+  },
+  [Code.DeviceWiping]: {
+    name: "DeviceWiping",
+    status: 409,
+    next: "Wait for the wipe to end; the device resumes it at every start.",
+  },
+  [Code.ClaimCodeWrong]: {
+    name: "ClaimCodeWrong",
+    status: 403,
+    next: "Read the code from the label again; it has 17 characters, the last one is a check.",
+  },
+  [Code.ClaimAlreadyClaimed]: {
+    name: "ClaimAlreadyClaimed",
+    status: 409,
+    next: "The present owner has to decommission the device first.",
+  },
+  [Code.RateLimited]: {
+    name: "RateLimited",
+    status: 429,
+    next: "Wait for the time in Retry-After.",
+  },
+  [Code.ReleaseNotFound]: {
+    name: "ReleaseNotFound",
+    status: 404,
+    next: "List the releases at /v1/releases.",
+  },
+  [Code.ImagePoisoned]: {
+    name: "ImagePoisoned",
+    status: 409,
+    next: "Build a release with a higher sequence; a poisoned image is never offered again.",
+  },
+  [Code.ImageDigest]: {
+    name: "ImageDigest",
+    status: 422,
+    next: "Send the very payload that was signed.",
+  },
+  [Code.ManifestMalformed]: manifest("ManifestMalformed"),
+  [Code.ManifestTooLarge]: manifest("ManifestTooLarge"),
+  [Code.ManifestOutsideProfile]: manifest("ManifestOutsideProfile"),
+  [Code.ManifestDigest]: manifest("ManifestDigest"),
+  [Code.ManifestNoSignature]: manifest("ManifestNoSignature"),
+  [Code.ManifestSignature]: manifest("ManifestSignature"),
+  [Code.ManifestKeyUnknown]: manifest("ManifestKeyUnknown"),
+  [Code.ManifestVersion]: manifest("ManifestVersion"),
+  [Code.FloorAboveSequence]: manifest("FloorAboveSequence"),
+  [Code.RevertNoSlot]: {
+    name: "RevertNoSlot",
+    status: 409,
+    next: "The other slot holds no valid image; roll out a newer release instead.",
+  },
+  [Code.RevertBelowFloor]: {
+    name: "RevertBelowFloor",
+    status: 409,
+    next: "The other image is older than the device's floor; roll out a newer release instead.",
+  },
+  [AgentCode.RequestInvalid]: {
+    name: "RequestInvalid",
+    status: 400,
+    next: "Compare the request with /openapi.json.",
+  },
+  [AgentCode.Unauthenticated]: {
+    name: "Unauthenticated",
+    status: 401,
+    next: "Send the header 'Authorization: Bearer TOKEN' with a token that has not expired.",
+  },
+  [AgentCode.Forbidden]: {
+    name: "Forbidden",
+    status: 403,
+    next: "Use a token with one of the roles named in the detail.",
+  },
+  [AgentCode.NotFound]: {
+    name: "NotFound",
+    status: 404,
+    next: "The routes are listed in /openapi.json.",
+  },
+  [AgentCode.RequestTooLarge]: {
+    name: "RequestTooLarge",
+    status: 413,
+    next: "Send less; limits are in /openapi.json.",
+  },
+  [AgentCode.Internal]: {
+    name: "Internal",
+    status: 500,
+    next: "Look for the request id in the agent's log.",
+  },
+  [AgentCode.BirthDiffers]: {
+    name: "BirthDiffers",
+    status: 409,
+    next: "A serial is born once. Give the new device another serial.",
+  },
+  [AgentCode.DeviceNotOperating]: {
+    name: "DeviceNotOperating",
+    status: 409,
+    next: "Claim the device first.",
+  },
+  [AgentCode.WipeAlreadyOrdered]: {
+    name: "WipeAlreadyOrdered",
+    status: 409,
+    next: "The first order stands; wait for its receipt.",
+  },
+  [AgentCode.OrderPending]: {
+    name: "OrderPending",
+    status: 409,
+    next: "Wait until the device has answered the order named in the detail.",
+  },
+  [AgentCode.CertificateNotIssued]: {
+    name: "CertificateNotIssued",
+    status: 404,
+    next: "A certificate exists once the device has sent its wipe receipt.",
+  },
+  [AgentCode.ReleaseDiffers]: {
+    name: "ReleaseDiffers",
+    status: 409,
+    next: "A sequence is used once. Publish under a higher sequence.",
+  },
+  [AgentCode.ReleaseKeysMissing]: {
+    name: "ReleaseKeysMissing",
+    status: 503,
+    next: "Set FLEETLING_RELEASE_KEYS to the release key set's public file and start the agent again.",
+  },
+  [AgentCode.ReleaseClassTwice]: {
+    name: "ReleaseClassTwice",
+    status: 422,
+    next: "Send one image per class.",
+  },
+  [AgentCode.RolloutStateWrong]: {
+    name: "RolloutStateWrong",
+    status: 409,
+    next: "Read the rollout's status at /v1/rollouts/{id}.",
+  },
+  [AgentCode.RolloutPolicyInvalid]: {
+    name: "RolloutPolicyInvalid",
+    status: 422,
+    next: "Correct the field that the detail names.",
+  },
+  [AgentCode.ApproverIsAuthor]: {
+    name: "ApproverIsAuthor",
+    status: 403,
+    next: "Have another person approve the rollout.",
+  },
+  [AgentCode.LabOnly]: {
+    name: "LabOnly",
+    status: 403,
+    next: "This route exists only on an agent that was started with FLEETLING_LAB=true.",
+  },
+  [AgentCode.SchemaNewer]: {
+    name: "SchemaNewer",
+    status: 500,
+    next: "Start the newer agent, or restore the backup made before it.",
+  },
+  [AgentCode.ConfigInvalid]: {
+    name: "ConfigInvalid",
+    status: 500,
+    next: "Correct the variables named in the message.",
+  },
+  [AgentCode.KeyFileInvalid]: {
+    name: "KeyFileInvalid",
+    status: 500,
+    next: "Restore the key file from its backup; never let a new one be made for an old database.",
+  },
+};
+
+function manifest(name: string): ErrorKind {
+  return { name, status: 422, next: "Build and sign the release again with the present key set." };
+}
+
+/** An expected failure with its code. The message names object, expectation and finding. */
+export class AgentError extends Error {
+  readonly code: number;
+  /** seconds, where waiting helps */
+  readonly retryAfterS: number | undefined;
+
+  constructor(
+    code: number,
+    message: string,
+    options: { cause?: unknown; retryAfterS?: number } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.name = errorKinds[code]?.name ?? `Code${code}`;
+    this.code = code;
+    this.retryAfterS = options.retryAfterS;
+  }
+}

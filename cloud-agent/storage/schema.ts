@@ -1,0 +1,142 @@
+/** Tables and migrations, written through the query builder so that another SQL dialect needs only other column types.
+ *  A record is one JSON document; columns beside it exist because a query filters or orders by them. */
+
+import type { Generated } from "kysely";
+import { type Kysely, sql } from "kysely";
+
+export interface Tables {
+  meta: { key: string; value: string };
+  devices: {
+    serial: string;
+    lifecycle: number;
+    running_sequence: number;
+    board: string;
+    document: string;
+  };
+  sessions: { serial: string; sid: string; saved: number; document: string };
+  events: {
+    id: Generated<number>;
+    at_ms: number;
+    kind: string;
+    serial: string | null;
+    rollout_id: string | null;
+    sequence: number | null;
+    code: number | null;
+    text: string;
+    data: string;
+  };
+  releases: { sequence: number; document: string };
+  blobs: { kind: number; sequence: number; class_id: string; bytes: Uint8Array };
+  rollouts: { id: string; status: string; document: string };
+  vitals: {
+    id: Generated<number>;
+    serial: string;
+    at_ms: number;
+    sequence: number;
+    document: string;
+  };
+  certificates: { index: number; serial: string; previous: string; json: string };
+  tokens: { id: string; hash: string; document: string };
+}
+
+/** What differs between dialects. */
+export interface ColumnTypes {
+  /** SQL type of a byte string */
+  bytes: string;
+  /** SQL type of a whole number up to 2^53 */
+  integer: string;
+  /** SQL type and constraint of a primary key that counts up and never gives a number twice */
+  countingKey: string;
+}
+
+type Migration = (db: Kysely<Tables>, types: ColumnTypes) => Promise<void>;
+
+/** Applied in order, never edited once released: version n is the first n of these. */
+export const migrations: Migration[] = [createTables];
+
+async function createTables(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const integer = sql.raw(types.integer);
+  const countingKey = sql.raw(types.countingKey);
+  const table = (name: keyof Tables) => db.schema.createTable(name);
+  await table("devices")
+    .addColumn("serial", "text", (c) => c.primaryKey())
+    .addColumn("lifecycle", integer, (c) => c.notNull())
+    .addColumn("running_sequence", integer, (c) => c.notNull())
+    .addColumn("board", "text", (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .execute();
+  await table("sessions")
+    .addColumn("serial", "text", (c) => c.primaryKey())
+    .addColumn("sid", "text", (c) => c.notNull())
+    .addColumn("saved", integer, (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable("events")
+    .addColumn("id", sql`${countingKey}`)
+    .addColumn("at_ms", integer, (c) => c.notNull())
+    .addColumn("kind", "text", (c) => c.notNull())
+    .addColumn("serial", "text")
+    .addColumn("rollout_id", "text")
+    .addColumn("sequence", integer)
+    .addColumn("code", integer)
+    .addColumn("text", "text", (c) => c.notNull())
+    .addColumn("data", "text", (c) => c.notNull())
+    .execute();
+  await table("releases")
+    .addColumn("sequence", integer, (c) => c.primaryKey())
+    .addColumn("document", "text", (c) => c.notNull())
+    .execute();
+  await table("blobs")
+    .addColumn("kind", integer, (c) => c.notNull())
+    .addColumn("sequence", integer, (c) => c.notNull())
+    .addColumn("class_id", "text", (c) => c.notNull())
+    .addColumn("bytes", sql.raw(types.bytes), (c) => c.notNull())
+    .addPrimaryKeyConstraint("blobs_key", ["kind", "sequence", "class_id"])
+    .execute();
+  await table("rollouts")
+    .addColumn("id", "text", (c) => c.primaryKey())
+    .addColumn("status", "text", (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable("vitals")
+    .addColumn("id", sql`${countingKey}`)
+    .addColumn("serial", "text", (c) => c.notNull())
+    .addColumn("at_ms", integer, (c) => c.notNull())
+    .addColumn("sequence", integer, (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .execute();
+  await table("certificates")
+    .addColumn("index", integer, (c) => c.primaryKey())
+    .addColumn("serial", "text", (c) => c.notNull())
+    .addColumn("previous", "text", (c) => c.notNull().unique())
+    .addColumn("json", "text", (c) => c.notNull())
+    .execute();
+  await table("tokens")
+    .addColumn("id", "text", (c) => c.primaryKey())
+    .addColumn("hash", "text", (c) => c.notNull().unique())
+    .addColumn("document", "text", (c) => c.notNull())
+    .execute();
+  await createIndexes(db);
+}
+
+async function createIndexes(db: Kysely<Tables>): Promise<void> {
+  const wanted: [keyof Tables, string[]][] = [
+    ["devices", ["lifecycle", "serial"]],
+    ["sessions", ["sid"]],
+    ["events", ["serial", "id"]],
+    ["events", ["rollout_id", "id"]],
+    ["events", ["kind", "serial", "at_ms"]],
+    ["rollouts", ["status"]],
+    ["vitals", ["serial", "at_ms"]],
+    ["certificates", ["serial"]],
+  ];
+  for (const [table, columns] of wanted) {
+    await db.schema
+      .createIndex(`${table}_by_${columns.join("_")}`)
+      .on(table)
+      .columns(columns)
+      .execute();
+  }
+}

@@ -1,0 +1,394 @@
+import type { Transaction } from "kysely";
+import type {
+  CertificateRecord,
+  DeviceRecord,
+  EventRecord,
+  NewEvent,
+  ReleaseRecord,
+  SessionRecord,
+  TokenRecord,
+  VitalsRecord,
+} from "../core/records.ts";
+import type { RolloutRecord } from "../core/rollout/types.ts";
+import type { Tables } from "./schema.ts";
+import type { Tx } from "./store.ts";
+
+/** Rows in one INSERT: 4 columns × 500 stays far below SQLite's 32,766 and PostgreSQL's 65,535 parameters. */
+const insertRowsMax = 500;
+const activeStatuses = ["running", "paused", "halted"];
+
+/** One transaction's view of the tables. */
+export class SqlTx implements Tx {
+  /** events of this transaction, for those who listen once it is committed */
+  readonly appended: EventRecord[] = [];
+  readonly #db: Transaction<Tables>;
+
+  constructor(db: Transaction<Tables>) {
+    this.#db = db;
+  }
+
+  async device(serial: string): Promise<DeviceRecord | null> {
+    return document(
+      await this.#db
+        .selectFrom("devices")
+        .select("document")
+        .where("serial", "=", serial)
+        .executeTakeFirst(),
+    );
+  }
+
+  async putDevice(device: DeviceRecord): Promise<void> {
+    const columns = {
+      lifecycle: device.lifecycle,
+      running_sequence: device.runningSequence,
+      board: device.birth.board,
+      document: JSON.stringify(device),
+    };
+    await this.#db
+      .insertInto("devices")
+      .values({ serial: device.serial, ...columns })
+      .onConflict((conflict) => conflict.column("serial").doUpdateSet(columns))
+      .execute();
+  }
+
+  async devices(page: Parameters<Tx["devices"]>[0]): Promise<DeviceRecord[]> {
+    let query = this.#db
+      .selectFrom("devices")
+      .select("document")
+      .orderBy("serial")
+      .limit(page.limit);
+    if (page.after !== undefined) query = query.where("serial", ">", page.after);
+    if (page.lifecycle !== undefined) query = query.where("lifecycle", "=", page.lifecycle);
+    return documents(await query.execute());
+  }
+
+  async countDevices(
+    by: "lifecycle" | "runningSequence" | "board" = "lifecycle",
+  ): Promise<Record<string, number>> {
+    const column = by === "runningSequence" ? "running_sequence" : by;
+    const rows = await this.#db
+      .selectFrom("devices")
+      .select((e) => [e.ref(column).as("value"), e.fn.countAll().as("count")])
+      .groupBy(column)
+      .orderBy(column)
+      .execute();
+    return Object.fromEntries(rows.map((row) => [String(row.value), Number(row.count)]));
+  }
+
+  async session(serial: string): Promise<SessionRecord | null> {
+    return document(
+      await this.#db
+        .selectFrom("sessions")
+        .select("document")
+        .where("serial", "=", serial)
+        .executeTakeFirst(),
+    );
+  }
+
+  async sessionBySid(sid: string): Promise<SessionRecord | null> {
+    // Two sessions can share four bytes by chance; the newer one answers, the other handshakes again.
+    return document(
+      await this.#db
+        .selectFrom("sessions")
+        .select("document")
+        .where("sid", "=", sid)
+        .orderBy("saved", "desc")
+        .limit(1)
+        .executeTakeFirst(),
+    );
+  }
+
+  async putSession(session: SessionRecord): Promise<void> {
+    const present = await this.#db
+      .selectFrom("sessions")
+      .select(["sid", "saved"])
+      .where("serial", "=", session.serial)
+      .executeTakeFirst();
+    let saved = Number(present?.saved ?? 0);
+    if (present === undefined || present.sid !== session.sid) {
+      const newest = await this.#db
+        .selectFrom("sessions")
+        .select((e) => e.fn.max("saved").as("saved"))
+        .where("sid", "=", session.sid)
+        .executeTakeFirst();
+      saved = Number(newest?.saved ?? 0) + 1;
+    }
+    const columns = { sid: session.sid, saved, document: JSON.stringify(session) };
+    await this.#db
+      .insertInto("sessions")
+      .values({ serial: session.serial, ...columns })
+      .onConflict((conflict) => conflict.column("serial").doUpdateSet(columns))
+      .execute();
+  }
+
+  async deleteSession(serial: string): Promise<void> {
+    await this.#db.deleteFrom("sessions").where("serial", "=", serial).execute();
+  }
+
+  async appendEvent(event: NewEvent, nowMs: number): Promise<EventRecord> {
+    const full: Omit<EventRecord, "id"> = {
+      atMs: event.atMs ?? nowMs,
+      kind: event.kind,
+      serial: event.serial ?? null,
+      rolloutId: event.rolloutId ?? null,
+      sequence: event.sequence ?? null,
+      code: event.code ?? null,
+      text: event.text,
+      data: event.data ?? {},
+    };
+    const row = await this.#db
+      .insertInto("events")
+      .values({
+        at_ms: full.atMs,
+        kind: full.kind,
+        serial: full.serial,
+        rollout_id: full.rolloutId,
+        sequence: full.sequence,
+        code: full.code,
+        text: full.text,
+        data: JSON.stringify(full.data),
+      })
+      .returning("id")
+      .executeTakeFirstOrThrow();
+    const stored = { id: Number(row.id), ...full };
+    this.appended.push(stored);
+    return stored;
+  }
+
+  async events(filter: Parameters<Tx["events"]>[0]): Promise<EventRecord[]> {
+    let query = this.#db
+      .selectFrom("events")
+      .selectAll()
+      .orderBy("id", filter.newestFirst ? "desc" : "asc")
+      .limit(filter.limit);
+    if (filter.serial !== undefined) query = query.where("serial", "=", filter.serial);
+    if (filter.rolloutId !== undefined) query = query.where("rollout_id", "=", filter.rolloutId);
+    if (filter.sequence !== undefined) query = query.where("sequence", "=", filter.sequence);
+    if (filter.kind !== undefined) query = query.where("kind", "=", filter.kind);
+    if (filter.afterId !== undefined) query = query.where("id", ">", filter.afterId);
+    const rows = await query.execute();
+    return rows.map((row) => ({
+      id: Number(row.id),
+      atMs: Number(row.at_ms),
+      kind: row.kind,
+      serial: row.serial,
+      rolloutId: row.rollout_id,
+      sequence: row.sequence === null ? null : Number(row.sequence),
+      code: row.code === null ? null : Number(row.code),
+      text: row.text,
+      data: JSON.parse(row.data),
+    }));
+  }
+
+  async countEvents(filter: Parameters<Tx["countEvents"]>[0]): Promise<number> {
+    let query = this.#db
+      .selectFrom("events")
+      .select((e) => e.fn.countAll().as("count"))
+      .where("kind", "=", filter.kind);
+    if (filter.serial !== undefined) query = query.where("serial", "=", filter.serial);
+    if (filter.code !== undefined) query = query.where("code", "=", filter.code);
+    if (filter.sinceMs !== undefined) query = query.where("at_ms", ">=", filter.sinceMs);
+    return Number((await query.executeTakeFirstOrThrow()).count);
+  }
+
+  async countEventsByKind(): Promise<Record<string, number>> {
+    const rows = await this.#db
+      .selectFrom("events")
+      .select((e) => ["kind", e.fn.countAll().as("count")])
+      .groupBy("kind")
+      .orderBy("kind")
+      .execute();
+    return Object.fromEntries(rows.map((row) => [row.kind, Number(row.count)]));
+  }
+
+  async release(sequence: number): Promise<ReleaseRecord | null> {
+    return document(
+      await this.#db
+        .selectFrom("releases")
+        .select("document")
+        .where("sequence", "=", sequence)
+        .executeTakeFirst(),
+    );
+  }
+
+  async putRelease(release: ReleaseRecord): Promise<void> {
+    const columns = { document: JSON.stringify(release) };
+    await this.#db
+      .insertInto("releases")
+      .values({ sequence: release.sequence, ...columns })
+      .onConflict((conflict) => conflict.column("sequence").doUpdateSet(columns))
+      .execute();
+  }
+
+  async releases(): Promise<ReleaseRecord[]> {
+    return documents(
+      await this.#db.selectFrom("releases").select("document").orderBy("sequence").execute(),
+    );
+  }
+
+  async blob(kind: 0 | 1, sequence: number, classId: string): Promise<Uint8Array | null> {
+    const row = await this.#db
+      .selectFrom("blobs")
+      .select("bytes")
+      .where("kind", "=", kind)
+      .where("sequence", "=", sequence)
+      .where("class_id", "=", classId)
+      .executeTakeFirst();
+    return row === undefined ? null : new Uint8Array(row.bytes);
+  }
+
+  async putBlob(kind: 0 | 1, sequence: number, classId: string, bytes: Uint8Array): Promise<void> {
+    const columns = { bytes: Buffer.from(bytes) };
+    await this.#db
+      .insertInto("blobs")
+      .values({ kind, sequence, class_id: classId, ...columns })
+      .onConflict((conflict) =>
+        conflict.columns(["kind", "sequence", "class_id"]).doUpdateSet(columns),
+      )
+      .execute();
+  }
+
+  async rollout(id: string): Promise<RolloutRecord | null> {
+    return document(
+      await this.#db
+        .selectFrom("rollouts")
+        .select("document")
+        .where("id", "=", id)
+        .executeTakeFirst(),
+    );
+  }
+
+  async putRollout(rollout: RolloutRecord): Promise<void> {
+    const columns = { status: rollout.status, document: JSON.stringify(rollout) };
+    await this.#db
+      .insertInto("rollouts")
+      .values({ id: rollout.id, ...columns })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(columns))
+      .execute();
+  }
+
+  async rollouts(filter: { activeOnly?: boolean }): Promise<RolloutRecord[]> {
+    let query = this.#db.selectFrom("rollouts").select("document").orderBy("id");
+    if (filter.activeOnly) query = query.where("status", "in", activeStatuses);
+    return documents(await query.execute());
+  }
+
+  async appendVitals(rows: VitalsRecord[]): Promise<void> {
+    for (let start = 0; start < rows.length; start += insertRowsMax) {
+      const part = rows.slice(start, start + insertRowsMax).map((row) => ({
+        serial: row.serial,
+        at_ms: row.atMs,
+        sequence: row.sequence,
+        document: JSON.stringify(row.values),
+      }));
+      await this.#db.insertInto("vitals").values(part).execute();
+    }
+  }
+
+  async vitals(filter: Parameters<Tx["vitals"]>[0]): Promise<VitalsRecord[]> {
+    let query = this.#db
+      .selectFrom("vitals")
+      .selectAll()
+      .where("serial", "=", filter.serial)
+      .orderBy("at_ms", "desc")
+      .orderBy("id", "desc")
+      .limit(filter.limit);
+    if (filter.sinceMs !== undefined) query = query.where("at_ms", ">=", filter.sinceMs);
+    if (filter.untilMs !== undefined) query = query.where("at_ms", "<=", filter.untilMs);
+    const rows = await query.execute();
+    return rows.reverse().map((row) => ({
+      serial: row.serial,
+      atMs: Number(row.at_ms),
+      sequence: Number(row.sequence),
+      values: JSON.parse(row.document),
+    }));
+  }
+
+  async appendCertificate(certificate: CertificateRecord): Promise<void> {
+    await this.#db.insertInto("certificates").values(certificate).execute();
+  }
+
+  async certificates(page: { fromIndex?: number; limit: number }): Promise<CertificateRecord[]> {
+    const rows = await this.#db
+      .selectFrom("certificates")
+      .selectAll()
+      .where("index", ">=", page.fromIndex ?? 0)
+      .orderBy("index")
+      .limit(page.limit)
+      .execute();
+    return rows.map(certificate);
+  }
+
+  async lastCertificate(): Promise<CertificateRecord | null> {
+    const query = this.#db.selectFrom("certificates").selectAll().orderBy("index", "desc").limit(1);
+    return certificateOrNull(await query.executeTakeFirst());
+  }
+
+  async certificate(serial: string): Promise<CertificateRecord | null> {
+    const query = this.#db
+      .selectFrom("certificates")
+      .selectAll()
+      .where("serial", "=", serial)
+      .orderBy("index", "desc")
+      .limit(1);
+    return certificateOrNull(await query.executeTakeFirst());
+  }
+
+  async tokenByHash(hash: string): Promise<TokenRecord | null> {
+    return document(
+      await this.#db
+        .selectFrom("tokens")
+        .select("document")
+        .where("hash", "=", hash)
+        .executeTakeFirst(),
+    );
+  }
+
+  async putToken(token: TokenRecord): Promise<void> {
+    const columns = { hash: token.hash, document: JSON.stringify(token) };
+    await this.#db
+      .insertInto("tokens")
+      .values({ id: token.id, ...columns })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(columns))
+      .execute();
+  }
+
+  async tokens(): Promise<TokenRecord[]> {
+    return documents(
+      await this.#db.selectFrom("tokens").select("document").orderBy("id").execute(),
+    );
+  }
+
+  async meta(key: string): Promise<string | null> {
+    const row = await this.#db
+      .selectFrom("meta")
+      .select("value")
+      .where("key", "=", key)
+      .executeTakeFirst();
+    return row?.value ?? null;
+  }
+
+  async putMeta(key: string, value: string): Promise<void> {
+    await this.#db
+      .insertInto("meta")
+      .values({ key, value })
+      .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
+      .execute();
+  }
+}
+
+function document<T>(row: { document: string } | undefined): T | null {
+  return row === undefined ? null : JSON.parse(row.document);
+}
+
+function documents<T>(rows: { document: string }[]): T[] {
+  return rows.map((row) => JSON.parse(row.document));
+}
+
+function certificate(row: Tables["certificates"]): CertificateRecord {
+  return { ...row, index: Number(row.index) };
+}
+
+function certificateOrNull(row: Tables["certificates"] | undefined): CertificateRecord | null {
+  return row === undefined ? null : certificate(row);
+}
