@@ -69,7 +69,8 @@ export interface AgentPorts {
   /** The unverified image that the lab route left for this device, null outside the lab. offerFor and image use it too. */
   labOffer(serial: string): (Offer & Image) | null;
   /** Ends a wipe: appends the certificate to the chain, appends event "certificateIssued" and stores the device as
-   *  Retired. `order` is kept, because a receipt that is sent again needs the same ackToken. A repeat for the same orderId
+   *  Retired. `order` is kept, because a receipt that is sent again needs the same ackToken (`endedWipe` has it too, also
+   *  after the next claim). A repeat for the same orderId
    *  returns the first certificate and changes nothing.
    *  Call it last in the transaction and go on with the returned device: earlier copies of the record are stale. */
   certify(

@@ -45,6 +45,8 @@ export interface DeviceRecord {
   route: string;
   /** order that is to be delivered at the next contact, repeated until answered */
   order: DeviceOrder | null;
+  /** the newest wipe that ended with a certificate: answers its receipt when the device, already claimed again, repeats it */
+  endedWipe?: { orderId: number; mode: number; ackToken: string; nonce: string } | null;
 }
 
 export type DeviceOrder =

@@ -1,0 +1,82 @@
+/** What the factory says of a device enters here, once. */
+import type { BirthRecord } from "../../firmware/protocol/birth.ts";
+import { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
+import type { Tx } from "../storage/store.ts";
+import { AgentCode, AgentError } from "./errors.ts";
+import type { DeviceRecord } from "./records.ts";
+
+/** Registers a birth. The same birth again changes nothing, so that a line can send its list until it is answered.
+ *  @throws AgentError BirthDiffers when this serial was born with other data */
+export async function registerBirth(
+  tx: Tx,
+  options: { birth: BirthRecord; checkInS: number; nowMs: number },
+): Promise<{ device: DeviceRecord; wasNew: boolean }> {
+  const { birth, nowMs } = options;
+  const known = await tx.device(birth.serial);
+  if (known) {
+    const different = birthDifference(known.birth, birth);
+    if (different === null) return { device: known, wasNew: false };
+    throw new AgentError(
+      AgentCode.BirthDiffers,
+      `device ${birth.serial}: its birth was registered with another ${different}`,
+    );
+  }
+  const device = newDevice(birth, options.checkInS);
+  await tx.putDevice(device);
+  await tx.appendEvent(
+    {
+      kind: "deviceBorn",
+      serial: birth.serial,
+      text: `${birth.serial} (${birth.model} on ${birth.board}) was registered by station ${birth.station}.`,
+      data: { board: birth.board, model: birth.model, batch: birth.batch },
+    },
+    nowMs,
+  );
+  return { device, wasNew: true };
+}
+
+/** @returns name of the first field that differs, null when both say the same */
+function birthDifference(a: BirthRecord, b: BirthRecord): string | null {
+  for (const name of Object.keys(a) as (keyof BirthRecord)[]) {
+    if (a[name] !== b[name]) return name;
+  }
+  return null;
+}
+
+/** A device as it leaves the factory: nothing about it is known from itself yet. */
+function newDevice(birth: BirthRecord, checkInS: number): DeviceRecord {
+  return {
+    serial: birth.serial,
+    birth,
+    lifecycle: Lifecycle.Released,
+    epoch: 0,
+    grantPending: false,
+    claimId: null,
+    claimPopKey: null,
+    claimIntentUntilMs: null,
+    account: null,
+    group: null,
+    site: null,
+    tags: [],
+    runningSequence: 0,
+    runningDigest: "0".repeat(16),
+    slotState: SlotState.Confirmed,
+    floor: 0,
+    otherSequence: 0,
+    otherValid: false,
+    interpreter: "",
+    resetReason: 0,
+    lastSeenMs: null,
+    nextCheckInS: checkInS,
+    checkInS,
+    settingsRevision: 0,
+    wantedSettings: null,
+    lastFailed: null,
+    refused: null,
+    download: null,
+    zombieContacts: 0,
+    brokerCounter: 0,
+    route: "fl",
+    order: null,
+  };
+}

@@ -1,0 +1,197 @@
+/** Orders to one device: wipe, revert, settings. An order is a wish; only the device's answer makes it a fact. */
+import { Code } from "../../firmware/protocol/errors.ts";
+import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
+import type { Tx } from "../storage/store.ts";
+import { AgentCode, AgentError } from "./errors.ts";
+import type { Random } from "./ports.ts";
+import type { DeviceRecord } from "./records.ts";
+
+export interface Edge {
+  random: Random;
+  nowMs: number;
+}
+
+export type SettingValues = Record<string, number | string | boolean>;
+
+const wipeModeNames: Record<number, string> = {
+  [WipeMode.Resale]: "resale",
+  [WipeMode.Return]: "return",
+  [WipeMode.Scrap]: "scrap",
+};
+
+/** Ends a device's service in two phases: billing stops at once, the device is wiped when it is reached, and only its
+ *  receipt retires it. The same order again returns the first one.
+ *  @throws AgentError UnknownDevice, DeviceRetired, DeviceNotOperating, WipeAlreadyOrdered */
+export async function decommission(
+  tx: Tx,
+  request: { serial: string; mode: number; person: string },
+  edge: Edge,
+): Promise<DeviceRecord> {
+  const { serial, mode, person } = request;
+  const device = await needDevice(tx, serial);
+  if (device.lifecycle === Lifecycle.Retired) {
+    throw new AgentError(Code.DeviceRetired, `device ${serial}: it was already wiped`);
+  }
+  if (device.lifecycle === Lifecycle.Wiping && device.order?.kind === "wipe") {
+    if (device.order.mode === mode) return device;
+    throw new AgentError(
+      AgentCode.WipeAlreadyOrdered,
+      `device ${serial}: order ${device.order.orderId} wipes it for ${wipeModeNames[device.order.mode]}`,
+    );
+  }
+  if (device.lifecycle !== Lifecycle.Operating && device.lifecycle !== Lifecycle.Maintenance) {
+    throw new AgentError(
+      AgentCode.DeviceNotOperating,
+      `device ${serial}: only a claimed device can be decommissioned`,
+    );
+  }
+  const orderId = newOrderId(edge.random);
+  const wiping: DeviceRecord = {
+    ...device,
+    lifecycle: Lifecycle.Wiping,
+    order: {
+      kind: "wipe",
+      orderId,
+      mode,
+      nonce: hex(edge.random.bytes(16)),
+      ackToken: hex(edge.random.bytes(16)),
+      createdMs: edge.nowMs,
+      acceptedMs: null,
+    },
+  };
+  await tx.putDevice(wiping);
+  await tx.appendEvent(
+    {
+      kind: "billingStopped",
+      serial,
+      text: `Billing of ${serial} for ${device.account} stopped: ${person} decommissioned it.`,
+      data: { account: device.account, person, orderId },
+    },
+    edge.nowMs,
+  );
+  await tx.appendEvent(
+    {
+      kind: "wipeOrdered",
+      serial,
+      text: `${person} ordered ${serial} to be wiped for ${wipeModeNames[mode]}.`,
+      data: { mode, orderId, person },
+    },
+    edge.nowMs,
+  );
+  return wiping;
+}
+
+/** Orders a device back to the image in its other slot.
+ *  @param toSequence omitted: whatever the other slot holds
+ *  @throws AgentError UnknownDevice, DeviceNotOperating, OrderPending, RevertNoSlot, RevertBelowFloor */
+export async function orderRevert(
+  tx: Tx,
+  request: { serial: string; toSequence?: number; person: string },
+  edge: Edge,
+): Promise<DeviceRecord> {
+  const { serial, person } = request;
+  const device = await needOperating(tx, serial);
+  const toSequence = request.toSequence ?? device.otherSequence;
+  if (device.order) {
+    if (device.order.kind === "revert" && device.order.toSequence === toSequence) return device;
+    throw new AgentError(
+      AgentCode.OrderPending,
+      `device ${serial}: order ${device.order.orderId} (${device.order.kind}) is not answered yet`,
+    );
+  }
+  if (!device.otherValid || device.otherSequence !== toSequence) {
+    throw new AgentError(
+      Code.RevertNoSlot,
+      `device ${serial}: expected sequence ${toSequence} in the other slot, it reports ` +
+        (device.otherValid ? `${device.otherSequence}` : "no valid image"),
+    );
+  }
+  if (toSequence < device.floor) {
+    throw new AgentError(
+      Code.RevertBelowFloor,
+      `device ${serial}: its floor is ${device.floor}, sequence ${toSequence} is below`,
+    );
+  }
+  const orderId = newOrderId(edge.random);
+  const ordered: DeviceRecord = {
+    ...device,
+    order: { kind: "revert", orderId, toSequence, createdMs: edge.nowMs },
+  };
+  await tx.putDevice(ordered);
+  await tx.appendEvent(
+    {
+      kind: "revertOrdered",
+      serial,
+      sequence: toSequence,
+      text: `${person} ordered ${serial} back to release ${toSequence}.`,
+      data: { orderId, fromSequence: device.runningSequence, person },
+    },
+    edge.nowMs,
+  );
+  return ordered;
+}
+
+/** Wishes settings for a device under the next revision. The same values again change nothing.
+ *  @throws AgentError UnknownDevice, DeviceNotOperating */
+export async function wishSettings(
+  tx: Tx,
+  request: { serial: string; values: SettingValues; person: string },
+  nowMs: number,
+): Promise<DeviceRecord> {
+  const device = await needOperating(tx, request.serial);
+  const present = device.wantedSettings ?? null;
+  if (present && sameSettings(present.values, request.values)) return device;
+  const revision = Math.max(present?.revision ?? 0, device.settingsRevision) + 1;
+  const wished: DeviceRecord = {
+    ...device,
+    wantedSettings: { revision, values: request.values },
+  };
+  await tx.putDevice(wished);
+  await tx.appendEvent(
+    {
+      kind: "settingsChanged",
+      serial: device.serial,
+      text: `${request.person} set revision ${revision} of the settings of ${device.serial}.`,
+      data: { revision, values: request.values, person: request.person },
+    },
+    nowMs,
+  );
+  return wished;
+}
+
+/** @throws AgentError UnknownDevice */
+export async function needDevice(tx: Tx, serial: string): Promise<DeviceRecord> {
+  const device = await tx.device(serial);
+  if (device) return device;
+  throw new AgentError(Code.UnknownDevice, `device ${serial}: no birth is registered`);
+}
+
+async function needOperating(tx: Tx, serial: string): Promise<DeviceRecord> {
+  const device = await needDevice(tx, serial);
+  switch (device.lifecycle) {
+    case Lifecycle.Operating:
+    case Lifecycle.Maintenance:
+      return device;
+    case Lifecycle.Wiping:
+      throw new AgentError(Code.DeviceWiping, `device ${serial}: its wipe has not ended`);
+    case Lifecycle.Retired:
+      throw new AgentError(Code.DeviceRetired, `device ${serial}: it was wiped`);
+    default:
+      throw new AgentError(AgentCode.DeviceNotOperating, `device ${serial}: nobody has claimed it`);
+  }
+}
+
+/** Non-zero, so that "no order" can never look like one on the wire. */
+export function newOrderId(random: Random): number {
+  const bytes = random.bytes(4);
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0) || 1;
+}
+
+function sameSettings(a: SettingValues, b: SettingValues): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

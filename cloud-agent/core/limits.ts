@@ -1,0 +1,35 @@
+/** Every bound of the agent's own, with its arithmetic. Bounds of the wire are in firmware/protocol/limits.ts. */
+
+/** A claim waits this long for the device: time to walk to it, short enough that an open intent is no standing door. */
+export const claimIntentMs = 15 * 60_000;
+/** Wrong codes per serial and span. 80 random bits leave no chance to a guesser; the limit keeps the log readable. */
+export const wrongCodesMax = 10;
+export const wrongCodesSpanMs = 15 * 60_000;
+
+/** One payload: twice the largest slot of any board (ESP32: 64 kB pages; see boards/). */
+export const payloadBytesMax = 512 * 1024;
+/** Images of one release: one per model on a board. */
+export const imagesPerReleaseMax = 32;
+/** Body of a publication: 32 images of 512 kB would be 22 MB in base64; real ones are below 100 kB. */
+export const releaseBodyBytesMax = 24 * 1024 * 1024;
+/** Body of every other request. */
+export const bodyBytesMax = 64 * 1024;
+
+/** Page of a list. */
+export const pageRowsMax = 500;
+export const pageRowsDefault = 100;
+/** Event streams open at once: each holds a socket and a queue. */
+export const eventStreamsMax = 64;
+/** Bytes that wait in one event stream before its reader counts as gone. */
+export const eventStreamBytesMax = 1024 * 1024;
+/** Comment line that keeps proxies from closing a quiet stream. */
+export const eventStreamPingMs = 20_000;
+
+/** Settings are one message: 16 keys × (16 + 48 bytes) + frame < messageBytesMax (1,536). */
+export const settingsMax = 16;
+export const settingNameCharsMax = 16;
+export const settingTextCharsMax = 48;
+
+/** Serial numbers, groups or tags that one policy may name. */
+export const policyNamesMax = 10_000;
+export const policyWavesMax = 32;

@@ -1,0 +1,92 @@
+/** The agent's settings: from the environment, over an optional JSON file. Unknown names are refused, because a
+ *  misspelt limit would otherwise be a limit that is not there. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { AgentCode, AgentError } from "../core/errors.ts";
+
+const port = z.coerce.number().int().min(0).max(65535);
+const flag = z.union([z.boolean(), z.enum(["true", "false", "1", "0"])]).transform((value) => {
+  return value === true || value === "true" || value === "1";
+});
+
+const schema = z.strictObject({
+  /** folder of database and key files; made when it does not exist */
+  data: z.string().min(1).default("./data"),
+  /** 0 picks a free port */
+  httpPort: port.default(8080),
+  httpHost: z.string().min(1).default("127.0.0.1"),
+  /** 0 picks a free port */
+  mqttPort: port.default(1883),
+  mqttHost: z.string().min(1).default("0.0.0.0"),
+  /** master key, 32 bytes hex; omitted: file km.key in the data folder, made at the first start */
+  km: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "expected 64 hex digits")
+    .optional(),
+  kmId: z.coerce.number().int().min(1).max(0xffffffff).default(1),
+  /** token of the first administrator; omitted: made and shown once at the first start */
+  adminToken: z.string().min(16).max(256).optional(),
+  /** public file of the release key set; omitted: release-keys.json in the data folder. Read at each publication. */
+  releaseKeys: z.string().min(1).optional(),
+  /** never true in production: unverified images may be handed to a device to watch it refuse them */
+  lab: flag.default(false),
+  /** pause between two rollout steps, milliseconds */
+  tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
+  /** what devices are asked to keep between check-ins, seconds */
+  checkInS: z.coerce.number().int().min(1).max(86_400).default(60),
+  /** see storage/sqlite.ts */
+  durability: z.enum(["full", "normal"]).default("full"),
+  logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+});
+
+/** Settings after defaults. */
+export type AgentConfig = z.output<typeof schema>;
+/** Settings as a caller gives them: everything has a default. */
+export type AgentConfigInput = z.input<typeof schema>;
+
+/** Variables of the command line tool that may stand in the same environment. */
+const foreignVariables = new Set(["FLEETLING_URL", "FLEETLING_TOKEN", "FLEETLING_HOME"]);
+
+/** Checks settings given as an object and fills in defaults.
+ *  @throws AgentError ConfigInvalid, naming every wrong setting */
+export function parseConfig(input: AgentConfigInput): AgentConfig {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  throw new AgentError(AgentCode.ConfigInvalid, `settings:\n${z.prettifyError(result.error)}`);
+}
+
+/** Reads FLEETLING_… variables; FLEETLING_CONFIG names a JSON file whose settings they override.
+ *  FLEETLING_HTTP_PORT is httpPort, and so on.
+ *  @throws AgentError ConfigInvalid for an unknown or wrong setting and an unreadable file */
+export function configFromEnv(env: Record<string, string | undefined>): AgentConfig {
+  const found: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith("FLEETLING_") || foreignVariables.has(name)) continue;
+    if (name !== "FLEETLING_CONFIG" && value !== undefined) found[settingName(name)] = value;
+  }
+  const file = env.FLEETLING_CONFIG;
+  return parseConfig({ ...(file === undefined ? {} : readFile(file)), ...found });
+}
+
+/** FLEETLING_CHECKIN_S is checkInS: the word is one in a variable and two in code. */
+function settingName(variable: string): string {
+  const words = variable
+    .slice("FLEETLING_".length)
+    .replace(/^CHECKIN/, "CHECK_IN")
+    .toLowerCase();
+  return words.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readFile(path: string): object {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+    throw new TypeError("not a JSON object");
+  } catch (cause) {
+    throw new AgentError(
+      AgentCode.ConfigInvalid,
+      `settings file ${path}: expected a JSON object, got: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
