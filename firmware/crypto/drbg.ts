@@ -16,7 +16,14 @@ export function drbg(h: Hal, seed: Bytes, bootCount: number, serial: string): (n
     key = hmac(h, key, [value, 1, data]);
     value = hmac(h, key, value);
   };
-  seedWith([seed, bootCount >>> 24, (bootCount >> 16) & 255, (bootCount >> 8) & 255, bootCount & 255, serial]);
+  seedWith([
+    seed,
+    bootCount >>> 24,
+    (bootCount >> 16) & 255,
+    (bootCount >> 8) & 255,
+    bootCount & 255,
+    serial,
+  ]);
   return (n) => {
     value = hmac(h, key, value);
     const out = value.slice(0, n);

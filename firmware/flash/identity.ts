@@ -37,8 +37,8 @@ export interface Identity {
   port: number;
   ssid(): string;
   password(): string;
-  /** Zeroes device key, pop key and Wi-Fi in place; receipt key and seed too when `all`. Safe to repeat. */
-  forget(all: boolean): void;
+  /** Zeroes in place, safe to repeat: 0 device key · 1 and pop key, Wi-Fi · 2 and seed, receipt key. */
+  forget(level: number): void;
 }
 
 /** Reads page 0. It is written once at the factory; secrets are only ever zeroed, in whole units. */
@@ -81,11 +81,14 @@ export function readIdentity(h: Hal): Identity {
     port: le(At.Port) & 0xffff,
     ssid: () => text(At.Wifi, 32),
     password: () => text(At.Wifi + 32, 64),
-    forget(all) {
-      // DK₀ and pop key first, then Wi-Fi; the seed and receipt key are needed until the receipt is safe.
-      zero(At.Secrets, At.Secrets + 64);
-      zero(At.Wifi, At.WifiEnd);
-      if (all) zero(At.Secrets, At.SecretsEnd + 8);
+    forget(level) {
+      // Seed and receipt key are needed until the receipt is safe, so they go last.
+      zero(At.Secrets, At.Secrets + 32);
+      if (level) {
+        zero(At.Secrets + 32, At.Secrets + 64);
+        zero(At.Wifi, At.WifiEnd);
+      }
+      if (level > 1) zero(At.Secrets + 64, At.SecretsEnd + 8);
     },
   };
 }

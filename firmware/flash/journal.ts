@@ -1,6 +1,6 @@
 import type { Bytes, Hal } from "../hal/hal.ts";
-import { Code } from "../protocol/errors.ts";
 import { decode, encode } from "../protocol/cbor.ts";
+import { Code } from "../protocol/errors.ts";
 
 /** Record types of SPEC.md §2.2. */
 export const enum Rec {
@@ -95,7 +95,10 @@ export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: 
   const build = (type: number, data: Bytes) => {
     const head = [type, secret(type), data.length & 255, data.length >> 8, u32(++recSeq)];
     const crc = h.crc(h.cat([head, data]));
-    return [h.cat([head, data, zeros(pad8(data.length) - data.length)]), h.cat([u32(crc), u32(commitMark)])];
+    return [
+      h.cat([head, data, zeros(pad8(data.length) - data.length)]),
+      h.cat([u32(crc), u32(commitMark)]),
+    ];
   };
   /** The mark goes last and alone, so that a torn record never carries it. */
   const write = (addr: number, record: Bytes[]) => {

@@ -24,6 +24,7 @@ export function espruinoHal(): Hal {
     cat: (piece: Piece) => E.toUint8Array(piece),
     str: (b) => (b.length ? E.toString(b) : ""),
     sha: (data) => new Uint8Array(crypto.SHA256(data)),
+    hash: crypto.SHA256,
     crc: (data) => E.CRC32(data),
     aes: (key, counterBlock, data) =>
       new Uint8Array(AES.encrypt(data, key, { iv: counterBlock, mode: "CTR" })),

@@ -10,6 +10,8 @@ export interface Hal {
   /** Latin-1 text of bytes. */
   str(b: Bytes): string;
   sha(data: Bytes | string): Bytes;
+  /** The native hash itself, for loops that cannot pay for a call around it. */
+  hash(data: Bytes | string): ArrayBuffer;
   crc(data: Bytes | string): number;
   /** AES-128-CTR over data; only called where the board has it. */
   aes(key: Bytes, counterBlock: Bytes, data: Bytes): Bytes;

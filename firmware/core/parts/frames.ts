@@ -1,0 +1,55 @@
+import type { Bytes } from "../../hal/hal.ts";
+import { Code } from "../../protocol/errors.ts";
+import { Msg } from "../../protocol/messages.ts";
+import type { Kit } from "../kit.ts";
+
+export interface Frames {
+  seal(plain: Bytes): Bytes;
+  /** @throws Code.FrameMac | Code.FrameReplayed */
+  open(frame: Bytes): Bytes;
+}
+
+const u32 = (n: number) => [(n >>> 24) & 255, (n >> 16) & 255, (n >> 8) & 255, n & 255];
+
+/** Sealed frames of one session, encrypt-then-MAC. Source: SPEC.md §4.1
+ *  @returns sessionSecret → Frames */
+export default (k: Kit) =>
+  (sk: Bytes): Frames => {
+    const sub = (n: number) => k.hmac(sk, [n]);
+    // Without AES the key stream is HMAC too, so its pads are made once; with AES the first 16 bytes are the key.
+    const enc = (n: number) => (BOARD.aes ? sub(n).slice(0, 16) : k.pads(sub(n)));
+    const out = enc(1);
+    const outMac = k.pads(sub(2));
+    const inn = enc(3);
+    const inMac = k.pads(sub(4));
+    const sid = sub(5).slice(0, 4);
+    let sent = 0;
+    let last = -1;
+    const stream = (key: Bytes, counter: number, data: Bytes): Bytes => {
+      if (BOARD.aes) return k.h.aes(key, k.h.cat([u32(counter), new Uint8Array(12)]), data);
+      const result = new Uint8Array(data.length);
+      for (let i = 0; i < data.length; i += 32) {
+        const block = k.hmacPads(key, [u32(counter), u32(i >> 5)]);
+        for (let o = 0; o < 32 && i + o < data.length; o++)
+          result[i + o] = data[i + o]! ^ block[o]!;
+      }
+      return result;
+    };
+    return {
+      seal(plain) {
+        const body = k.h.cat([Msg.Frame, sid, u32(sent), stream(out, sent++, plain)]);
+        return k.h.cat([body, k.t16(k.hmacPads(outMac, body))]);
+      },
+      open(frame) {
+        const n = frame.length - 16;
+        if (n < 9 || !k.same(sid, frame.slice(1, 5))) throw Code.FrameMac;
+        const body = new Uint8Array(frame.buffer, frame.byteOffset, n);
+        if (!k.same(k.t16(k.hmacPads(inMac, body)), frame.slice(n))) throw Code.FrameMac;
+        const counter =
+          ((frame[5]! << 24) | (frame[6]! << 16) | (frame[7]! << 8) | frame[8]!) >>> 0;
+        if (counter <= last) throw Code.FrameReplayed;
+        last = counter;
+        return stream(inn, counter, new Uint8Array(frame.buffer, frame.byteOffset + 9, n - 9));
+      },
+    };
+  };

@@ -1,0 +1,70 @@
+import { Rec } from "../../flash/journal.ts";
+import type { Bytes } from "../../hal/hal.ts";
+import { Code } from "../../protocol/errors.ts";
+import { chalAgeMsMax } from "../../protocol/limits.ts";
+import { Lifecycle, Msg } from "../../protocol/messages.ts";
+import type { Kit } from "../kit.ts";
+import { Part } from "../parts.ts";
+import { slotOf } from "../slots.ts";
+import type { Frames } from "./frames.ts";
+
+export interface Handshake {
+  /** the HELLO to send */
+  hello: Bytes;
+  /** Answers a CHAL: the cloud has proved itself, so its time counts.
+   *  @param checkIn the message that rides on PROVE
+   *  @throws Code.HandshakeMac, Code.TimeBelowFloor, Code.ChallengeExpired */
+  prove(
+    chal: any[],
+    checkIn: () => Bytes,
+  ): { prove: Bytes; frames: Frames; state: number; timeS: number };
+}
+
+/** One handshake, HELLO · CHAL · PROVE. Source: SPEC.md §4
+ *  @returns handshakeCount → Handshake */
+export default (k: Kit) =>
+  (count: number): Handshake => {
+    const key = k.j.get(Rec.Key);
+    const dk = key ? key[1] : k.id.deviceKey();
+    const running = slotOf(k.slots, k.slots[0]);
+    const nonce = k.random(16);
+    const started = k.h.ms();
+    const hello = k.encode([
+      Msg.Hello,
+      1,
+      BOARD.aes ? 2 : 1,
+      k.id.serial,
+      key ? key[0] : 0,
+      nonce,
+      running ? running[3].slice(0, 8) : new Uint8Array(8),
+      k.bootCount,
+      count,
+      k.id.kmId,
+    ]);
+    return {
+      hello,
+      prove(chal, checkIn) {
+        const body = chal[1];
+        if (!k.same(chal[2], k.t16(k.hmac(dk, k.lp(["FL1-chal", hello, body])))))
+          throw Code.HandshakeMac;
+        if (k.h.ms() - started > chalAgeMsMax) throw Code.ChallengeExpired;
+        const c = k.decode(body);
+        const life = k.j.get(Rec.Life);
+        if (life && c[1] < life[1]) throw Code.TimeBelowFloor;
+        const frames: Frames = k.part(Part.Frames)(k.hmac(dk, k.lp(["FL1-session", hello, body])));
+        // Whoever asks for the claim has the label; the device shows that it is the one the label is on.
+        const pop =
+          !life || life[0] <= Lifecycle.ClaimPending ? k.t16(k.hmac(k.id.popKey(), nonce)) : null;
+        const frame = frames.seal(checkIn());
+        const mac = k.t16(
+          k.hmac(dk, k.lp(["FL1-prove", hello, body, pop || new Uint8Array(0), frame])),
+        );
+        return {
+          prove: k.encode([Msg.Prove, hello, body, pop, frame, mac]),
+          frames,
+          state: c[2],
+          timeS: c[1],
+        };
+      },
+    };
+  };

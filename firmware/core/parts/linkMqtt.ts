@@ -1,0 +1,105 @@
+import { Rec } from "../../flash/journal.ts";
+import type { Bytes, Piece } from "../../hal/hal.ts";
+import { messageBytesMax } from "../../protocol/limits.ts";
+import type { Kit } from "../kit.ts";
+import type { Send } from "./linkSerial.ts";
+
+declare const require: (name: string) => any;
+
+const keepAliveS = 60;
+const retryMsMax = 60_000;
+
+const text = (s: string): Piece => [s.length >> 8, s.length & 255, s];
+
+/** MQTT 3.1.1, QoS 0, over TCP of the board's own: CONNECT, SUBSCRIBE, PUBLISH, PINGREQ and no more.
+ *  Nothing is trusted because of it. Source: SPEC.md §5; MQTT 3.1.1 §2–3
+ *  @returns (onMessage, onUp) → Send */
+export default (k: Kit) =>
+  (onMessage: (m: Bytes) => void, onUp: () => void): Send => {
+    let socket: DeviceSocket | null = null;
+    let up = false;
+    let buffer = "";
+    let connects = 0;
+    let retryMs = 1000;
+    const packet = (type: number, body: Piece) => {
+      const b = k.h.cat(body);
+      const n = b.length;
+      if (socket)
+        socket.write(k.h.str(k.h.cat([type, n < 128 ? n : [(n & 127) | 128, n >> 7], b])));
+    };
+    const password = () => {
+      const key = k.j.get(Rec.Key);
+      if (k.j.get(Rec.Wipe)) return "wiped";
+      const counter = "" + (k.bootCount * 4096 + ++connects);
+      const mqtt = k.hmac(key ? key[1] : k.id.deviceKey(), k.lp(["FL1-mqtt"]));
+      const tag = k.t16(k.hmac(mqtt, k.lp(["FL1-pw", counter])));
+      let hex = "";
+      for (let i = 0; i < 16; i++) hex += (tag[i]! + 256).toString(16).slice(1);
+      return counter + "." + (key ? key[0] : 0) + "." + hex;
+    };
+    const down = () => {
+      if (!socket) return;
+      socket = null;
+      up = false;
+      buffer = "";
+      k.h.after(retryMs, connect);
+      retryMs = retryMs * 2 > retryMsMax ? retryMsMax : retryMs * 2;
+    };
+    const received = (type: number, body: string) => {
+      if (type === 32) {
+        if (body.charCodeAt(1)) return socket && socket.end();
+        packet(130, [0, 1, text("fl/" + k.id.serial + "/dn"), 0]);
+      } else if (type === 144) {
+        up = true;
+        retryMs = 1000;
+        onUp();
+      } else if (type === 48) {
+        onMessage(k.h.cat(body.slice(2 + body.charCodeAt(1))));
+      }
+    };
+    const connect = () => {
+      const s: DeviceSocket = require("net").connect({ host: k.id.host(), port: k.id.port }, () => {
+        const serial = k.id.serial;
+        packet(16, [
+          text("MQTT"),
+          4,
+          0xc2,
+          0,
+          keepAliveS,
+          text(serial),
+          text(serial),
+          text(password()),
+        ]);
+      });
+      socket = s;
+      s.on("data", (data) => {
+        if (socket !== s) return;
+        buffer += data;
+        while (buffer.length > 1) {
+          let n = buffer.charCodeAt(1);
+          let at = 2;
+          if (n > 127) {
+            if (buffer.length < 3) return;
+            n = (n & 127) | (buffer.charCodeAt(2) << 7);
+            at = 3;
+          }
+          if (n > messageBytesMax + 64) return s.end();
+          if (buffer.length < at + n) return;
+          const type = buffer.charCodeAt(0) & 0xf0;
+          const body = buffer.slice(at, at + n);
+          buffer = buffer.slice(at + n);
+          received(type, body);
+        }
+      });
+      s.on("close", () => socket === s && down());
+      s.on("error", () => socket === s && down());
+    };
+    k.h.every(keepAliveS * 700, () => {
+      if (up) packet(192, "");
+    });
+    connect();
+    return (m) => {
+      if (up) packet(48, [text("fl/" + k.id.serial + "/up"), m]);
+      return up;
+    };
+  };

@@ -1,0 +1,69 @@
+import { Rec } from "../../flash/journal.ts";
+import { Code } from "../../protocol/errors.ts";
+import { Lifecycle, WipeMode } from "../../protocol/messages.ts";
+import type { Kit } from "../kit.ts";
+import { Part } from "../parts.ts";
+import type { SlotsRecord } from "../slots.ts";
+import type { Lms } from "./lms.ts";
+
+/** Carries out the wipe that the journal orders; every step may be repeated, so every start resumes it.
+ *  Keys are zeroed in place before anything is erased; the signed receipt is in the journal before the receipt key goes.
+ *  @returns (order or null) → nothing; ends with a restart. order = the WIPE message
+ *  Source: SPEC.md §7; protocol rules "Wipe" */
+export default (k: Kit) =>
+  (order: any[] | null): void => {
+    const j = k.j;
+    if (order) {
+      const key = j.get(Rec.Key);
+      const life = j.get(Rec.Life) || [0, 0, 60];
+      // The intent first: from here every start comes back to this place.
+      j.put(Rec.Wipe, [
+        1,
+        order[1],
+        order[2],
+        order[3],
+        order[4],
+        key ? key[0] : 0,
+        k.bootCount,
+        life[1],
+      ]);
+      if (order[5])
+        j.put(Rec.Key, [key[0] + 1, order[5], new Uint8Array(32), new Uint8Array(8), 1]);
+    }
+    const w = j.get(Rec.Wipe);
+    const scrap = w[2] === WipeMode.Scrap;
+    if (!j.get(Rec.Receipt)) {
+      k.id.forget(scrap ? 1 : 0);
+      const key = j.get(Rec.Key);
+      if (key && key[0] <= w[5]) j.put(Rec.Key, null);
+      j.put(Rec.Settings, null);
+      if (scrap) {
+        const none: SlotsRecord = [2, null, null, k.slots[3], k.slots[4], 0, 0];
+        if (k.slots[0] !== 2) k.putSlots(none);
+        for (let a = BOARD.slotA; a < BOARD.slotA + BOARD.slotBytes; a += BOARD.pageBytes)
+          k.h.erase(a);
+        for (let a = BOARD.slotB; a < BOARD.slotB + BOARD.slotBytes; a += BOARD.pageBytes)
+          k.h.erase(a);
+      }
+      j.shed(
+        (t) =>
+          t === Rec.Boot || t === Rec.Wipe || t === Rec.Life || t === Rec.Slots || t === Rec.Key,
+      );
+      const pages = BOARD.slotBytes / BOARD.pageBytes;
+      const region = (name: string, addr: number) => [
+        name,
+        pages,
+        k.h.sha(k.h.text(addr, BOARD.slotBytes)).slice(0, 8),
+      ];
+      const coverage = scrap ? [region("slotA", BOARD.slotA), region("slotB", BOARD.slotB)] : [];
+      const body = k.encode([1, k.id.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);
+      const lms: Lms = k.part(Part.Lms);
+      j.put(Rec.Receipt, [body, lms.sign(k.id.receiptI(), k.id.receiptSeed(), body)]);
+    }
+    k.id.forget(scrap ? 2 : 0);
+    const key = j.get(Rec.Key);
+    const life = j.get(Rec.Life) || [0, 0, 60];
+    j.put(Rec.Life, [key ? Lifecycle.Released : Lifecycle.Retired, life[1], life[2]]);
+    j.put(Rec.Wipe, [2, w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
+    k.restart(Code.WipeInProgress);
+  };

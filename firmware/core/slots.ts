@@ -1,0 +1,55 @@
+import type { Bytes } from "../hal/hal.ts";
+import { Code } from "../protocol/errors.ts";
+import { trialBootsMax, trialFailsMax } from "../protocol/limits.ts";
+
+/** [sequence, size in bytes, CRC-32, digest(32), manifest floor, trial minutes] */
+export type SlotRecord = [number, number, number, Bytes, number, number];
+/** [active (0 A, 1 B, 2 none), A, B, floor, key set version, trial (0/1), minutes left] */
+export type SlotsRecord = [
+  number,
+  SlotRecord | null,
+  SlotRecord | null,
+  number,
+  number,
+  number,
+  number,
+];
+/** [boot count, boots of this trial, failures in a row, code of the last end (0 clean), its text] */
+export type BootRecord = [number, number, number, number, string];
+
+/** The slot that is not active; 2 when nothing is active. */
+export const otherOf = (slots: SlotsRecord) => (slots[0] === 0 ? 1 : slots[0] === 1 ? 0 : 2);
+export const slotOf = (slots: SlotsRecord, i: number) =>
+  i < 2 ? (slots[i + 1] as SlotRecord | null) : null;
+
+/** Makes the other slot active without a trial when it may run, else none. The left slot stays on record only when
+ *  `keep`, because what failed must not be booted by accident. Pure. */
+export function leaveSlot(slots: SlotsRecord): SlotsRecord {
+  const o = otherOf(slots);
+  const other = slotOf(slots, o);
+  const next = slots.slice() as SlotsRecord;
+  next[0] = other && other[0] >= slots[3] ? o : 2;
+  next[5] = next[6] = 0;
+  return next;
+}
+
+/** Counts this start and says whether the trial has ended. Pure.
+ *  @param failed true when the reset itself shows a failure (watchdog) that nobody has counted yet
+ *  @returns the boot record to write, and the code that ends the trial (0 = go on)
+ *  Source: SPEC.md §8 "Boot decision" */
+export function countBoot(
+  boot: BootRecord,
+  trial: number,
+  failed: boolean,
+): { boot: BootRecord; end: number } {
+  const fails = boot[2] + (failed && !boot[3] ? 1 : 0);
+  const boots = trial ? boot[1] + 1 : 0;
+  const end = !trial
+    ? 0
+    : fails >= trialFailsMax
+      ? boot[3] || Code.TrialCrashed
+      : boots > trialBootsMax
+        ? Code.TrialBoots
+        : 0;
+  return { boot: [boot[0] + 1, end ? 0 : boots, end ? 0 : fails, 0, ""], end };
+}

@@ -1,0 +1,273 @@
+/** Messages a device sends inside frames (SPEC.md §4.2): bytes to typed values, and back for tools and tests. */
+import { Code } from "../errors.ts";
+import { blockBytesMax, failTextCharsMax, metricNameCharsMax, metricsMax } from "../limits.ts";
+import { Msg, type SlotState } from "../messages.ts";
+import { type CborDecoded, type CborMap, type CborValue, encode } from "./cbor.ts";
+import { CodedError } from "./codedError.ts";
+import { wireArray, wireBytes, wireInt, wireShape, wireText, wireUint } from "./wire.ts";
+
+export interface CheckInInfo {
+  runningSequence: number;
+  /** 8 bytes */
+  runningDigest: Uint8Array;
+  slotState: SlotState;
+  floor: number;
+  otherSequence: number;
+  otherValid: boolean;
+  /** 0 when the device promises nothing */
+  nextCheckInS: number;
+  resetReason: number;
+  failed: { sequence: number; digest: Uint8Array; code: number; text: string } | null;
+  download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
+  lifecycle: number;
+  interpreter: string;
+  settingsRevision: number;
+  keySetVersion: number;
+  refused: { sequence: number; code: number } | null;
+}
+
+export interface CheckIn {
+  kind: "checkIn";
+  info: CheckInInfo;
+  /** vitals by name, [min, max, last] or one number; metrics of the app as "m." + name */
+  values: Record<string, number[]>;
+  /** names of vitals and metrics that were malformed and left out */
+  ignored: string[];
+}
+export interface Fetch {
+  kind: "fetch";
+  /** 0 manifest, 1 payload */
+  what: 0 | 1;
+  sequence: number;
+  offset: number;
+  length: number;
+}
+export interface DeviceEvent {
+  kind: "event";
+  code: number;
+  sequence: number;
+  detail: number;
+  text: string;
+}
+export interface Commit {
+  kind: "commit";
+  claimId: Uint8Array;
+  mac: Uint8Array;
+}
+export interface OrderResult {
+  kind: "orderResult";
+  orderId: number;
+  code: number;
+}
+export interface Pong {
+  kind: "pong";
+}
+export type DeviceMessage = CheckIn | Fetch | DeviceEvent | Commit | OrderResult | Pong;
+
+/** Vitals by number, and whether they are [min, max, last]. */
+export const vitalNames: readonly (readonly [key: number, name: string, triple: boolean])[] = [
+  [1, "batteryMv", true],
+  [2, "memoryUsedPermille", true],
+  [3, "storageFreeBytes", false],
+  [4, "rssiDbm", true],
+  [5, "temperatureDeciC", true],
+  [6, "uptimeS", false],
+  [7, "crashFreeS", false],
+  [8, "checkInsOk", false],
+  [9, "checkInsFailed", false],
+  [10, "chargeMicroAh", false],
+];
+
+/** Decodes what a frame from a device carried.
+ *  @throws CodedError MessageTooLong, MessageMalformed */
+export function decodeDeviceMessage(bytes: Uint8Array): DeviceMessage {
+  const items = wireArray("device message", bytes);
+  switch (items[0]) {
+    case Msg.CheckIn:
+      return checkIn(items);
+    case Msg.Fetch:
+      return fetch(items);
+    case Msg.Event:
+      wireShape("EVENT", items, Msg.Event, 5);
+      return {
+        kind: "event",
+        code: wireUint("EVENT code", items[1], 999),
+        sequence: wireUint("EVENT sequence", items[2]),
+        detail: wireInt("EVENT detail", items[3]),
+        text: wireText("EVENT text", items[4], 160),
+      };
+    case Msg.Commit:
+      wireShape("COMMIT", items, Msg.Commit, 3);
+      return {
+        kind: "commit",
+        claimId: wireBytes("COMMIT claim", items[1], 8),
+        mac: wireBytes("COMMIT tag", items[2], 16),
+      };
+    case Msg.OrderResult:
+      wireShape("ORDER-RESULT", items, Msg.OrderResult, 3);
+      return {
+        kind: "orderResult",
+        orderId: wireUint("ORDER-RESULT order", items[1]),
+        code: wireUint("ORDER-RESULT code", items[2], 999),
+      };
+    case Msg.Pong:
+      wireShape("PONG", items, Msg.Pong, 1);
+      return { kind: "pong" };
+    default:
+      throw new CodedError(Code.MessageMalformed, "device message: unknown number");
+  }
+}
+
+function checkIn(items: unknown[]): CheckIn {
+  wireShape("CHECKIN", items, Msg.CheckIn, 4);
+  const info = map("CHECKIN info", items[1]);
+  const vitals = map("CHECKIN vitals", items[2]);
+  const metrics = map("CHECKIN metrics", items[3]);
+  const values: Record<string, number[]> = {};
+  const ignored: string[] = [];
+  // One bad figure must not cost a device its session: it may need that session for the update that mends it.
+  const take = (name: string, read: () => number[]) => {
+    try {
+      values[name] = read();
+    } catch {
+      ignored.push(name);
+    }
+  };
+  for (const [key, name, triple] of vitalNames) {
+    const value = vitals.get(key);
+    if (value !== undefined)
+      take(name, () => (triple ? three(name, value) : [integer(name, value)]));
+  }
+  for (const [name, value] of [...metrics].slice(0, metricsMax)) {
+    if (typeof name !== "string" || !/^[\x21-\x7e]+$/.test(name)) ignored.push("m.?");
+    else if (name.length > metricNameCharsMax) ignored.push("m.?");
+    else take("m." + name, () => three(name, value));
+  }
+  if (metrics.size > metricsMax) ignored.push("m.*");
+  return { kind: "checkIn", info: readInfo(info), values, ignored };
+}
+
+function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
+  const uint = (key: number, name: string, max?: number) =>
+    info.has(key) ? wireUint("info " + name, info.get(key), max) : 0;
+  const list = (key: number, name: string, length: number) => {
+    const value = info.get(key);
+    if (value === undefined || value === null) return null;
+    if (Array.isArray(value) && value.length === length) return value;
+    throw new CodedError(Code.MessageMalformed, `info ${name}: expected ${length} items`);
+  };
+  const failed = list(9, "failed", 4);
+  const download = list(10, "download", 3);
+  const refused = list(15, "refusal", 2);
+  return {
+    runningSequence: wireUint("info sequence", info.get(1)),
+    runningDigest: info.has(2) ? wireBytes("info digest", info.get(2), 8) : new Uint8Array(8),
+    slotState: wireUint("info slot state", info.get(3), 2),
+    floor: uint(4, "floor"),
+    otherSequence: uint(5, "other sequence"),
+    otherValid: uint(6, "other valid", 1) === 1,
+    nextCheckInS: uint(7, "next check-in"),
+    resetReason: uint(8, "reset reason", 99),
+    failed: failed && {
+      sequence: wireUint("failed sequence", failed[0]),
+      digest: wireBytes("failed digest", failed[1], 8),
+      code: wireUint("failed code", failed[2], 999),
+      text: wireText("failed text", failed[3], failTextCharsMax),
+    },
+    download: download && {
+      sequence: wireUint("download sequence", download[0]),
+      bytesDone: wireUint("download done", download[1]),
+      sizeBytes: wireUint("download size", download[2]),
+    },
+    lifecycle: uint(11, "lifecycle", 7),
+    interpreter: info.has(12) ? wireText("info interpreter", info.get(12), 24) : "",
+    settingsRevision: uint(13, "settings revision"),
+    keySetVersion: uint(14, "key set version", 0xffff),
+    refused: refused && {
+      sequence: wireUint("refusal sequence", refused[0]),
+      code: wireUint("refusal code", refused[1], 999),
+    },
+  };
+}
+
+function fetch(items: unknown[]): Fetch {
+  wireShape("FETCH", items, Msg.Fetch, 5);
+  const length = wireUint("FETCH length", items[4], blockBytesMax);
+  if (length === 0) throw new CodedError(Code.MessageMalformed, "FETCH length: expected 1 or more");
+  return {
+    kind: "fetch",
+    what: wireUint("FETCH kind", items[1], 1) as 0 | 1,
+    sequence: wireUint("FETCH sequence", items[2]),
+    offset: wireUint("FETCH offset", items[3]),
+    length,
+  };
+}
+
+/** Encodes a device's message: for simulated devices, field tools and tests. */
+export function encodeDeviceMessage(message: DeviceMessage): Uint8Array {
+  switch (message.kind) {
+    case "checkIn":
+      return encodeCheckIn(message);
+    case "fetch":
+      return encode([Msg.Fetch, message.what, message.sequence, message.offset, message.length]);
+    case "event":
+      return encode([Msg.Event, message.code, message.sequence, message.detail, message.text]);
+    case "commit":
+      return encode([Msg.Commit, message.claimId, message.mac]);
+    case "orderResult":
+      return encode([Msg.OrderResult, message.orderId, message.code]);
+    case "pong":
+      return encode([Msg.Pong]);
+  }
+}
+
+function encodeCheckIn({ info, values }: CheckIn): Uint8Array {
+  const fields: CborMap = new Map<number, CborDecoded>([
+    [1, info.runningSequence],
+    [2, info.runningDigest],
+    [3, info.slotState],
+    [4, info.floor],
+    [5, info.otherSequence],
+    [6, info.otherValid ? 1 : 0],
+    [7, info.nextCheckInS],
+    [8, info.resetReason],
+    [11, info.lifecycle],
+    [12, info.interpreter],
+    [13, info.settingsRevision],
+    [14, info.keySetVersion],
+  ]);
+  const { failed, download, refused } = info;
+  if (failed) fields.set(9, [failed.sequence, failed.digest, failed.code, failed.text]);
+  if (download) fields.set(10, [download.sequence, download.bytesDone, download.sizeBytes]);
+  if (refused) fields.set(15, [refused.sequence, refused.code]);
+  const vitals = new Map<number, CborValue>();
+  for (const [key, name, triple] of vitalNames) {
+    const value = values[name];
+    if (value) vitals.set(key, triple ? value : value[0]!);
+  }
+  const metrics = new Map<string, CborValue>();
+  for (const [name, value] of Object.entries(values)) {
+    if (name.startsWith("m.")) metrics.set(name.slice(2), value);
+  }
+  return encode([Msg.CheckIn, fields, vitals as CborMap, metrics as CborMap]);
+}
+
+function map(name: string, value: unknown): Map<unknown, CborDecoded> {
+  if (!(value instanceof Map))
+    throw new CodedError(Code.MessageMalformed, `${name}: expected a map`);
+  return value;
+}
+
+function three(name: string, value: unknown): number[] {
+  if (!Array.isArray(value) || value.length !== 3) {
+    throw new CodedError(Code.MessageMalformed, `${name}: expected [min, max, last]`);
+  }
+  return value.map((entry) => integer(name, entry));
+}
+
+function integer(name: string, value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) {
+    throw new CodedError(Code.MessageMalformed, `${name}: expected an integer`);
+  }
+  return value;
+}
