@@ -1,3 +1,5 @@
+import type { DeviceRecord, NewEvent, ReleaseRecord } from "../records.ts";
+
 /** Rollouts: a policy, a record, and a pure step over both. Times are milliseconds of the agent's clock. */
 
 export interface RolloutPolicy {
@@ -26,6 +28,9 @@ export interface RolloutPolicy {
   /** who wrote and who approved; must differ where both are given */
   author: string;
   approver: string | null;
+  /** mixed into the stable hash; omitted: the same for every rollout, so the same devices go first. Give another to
+   *  share the risk of being early over the fleet. */
+  salt?: string;
 }
 
 export interface WavePolicy {
@@ -69,4 +74,90 @@ export interface RolloutRecord {
   haltReason: string | null;
   /** verdict per finished wave, in words with figures */
   verdicts: { wave: number; result: "promote" | "hold" | "revert"; reason: string; atMs: number }[];
+  /** serial → what this rollout did to the device and saw of it; omitted means nothing yet */
+  progress?: Record<string, DeviceProgress>;
+  /** since when it is paused; omitted or null when it is not */
+  pausedMs?: number | null;
+  /** true after a halt or abort that takes confirmed devices back; late confirmations are then taken back too */
+  isReverting?: boolean;
+  /** true when an operator resumed after a halt for vitals: that evidence does not halt again */
+  vitalsAcknowledged?: boolean;
+}
+
+/** Why a device that was offered the release does not run it. Silent is no cause: it is listed and never counted. */
+export type Cause = "failed" | "reverted" | "rejected" | "timedOut";
+
+/** Everything a rollout remembers of one device it has made an offer to. */
+export interface DeviceProgress {
+  offeredMs: number;
+  /** first contact after the offer: the device must have been told by then, its timeout runs from here */
+  deliveredMs: number | null;
+  /** first check-in seen with the new digest confirmed */
+  confirmedMs: number | null;
+  /** last cause seen; null again when the device confirms after all */
+  cause: Cause | null;
+  /** cause that an operator has seen and accepted; another cause counts again */
+  acknowledged: Cause | null;
+  revertOrderedMs: number | null;
+}
+
+/** The facts of one device that rollouts read; made by `factsOf`. */
+export interface DeviceFacts
+  extends Pick<
+    DeviceRecord,
+    | "serial"
+    | "lifecycle"
+    | "group"
+    | "tags"
+    | "runningSequence"
+    | "runningDigest"
+    | "slotState"
+    | "floor"
+    | "otherSequence"
+    | "otherValid"
+    | "lastSeenMs"
+    | "nextCheckInS"
+    | "lastFailed"
+    | "refused"
+    | "download"
+  > {
+  model: string;
+  board: string;
+  classId: string;
+  /** true while somebody works on the device: nothing is offered, nothing is counted */
+  maintenance: boolean;
+  /** kind of an order that is not answered yet; no offer until it is */
+  orderPending: "revert" | "wipe" | null;
+}
+
+/** A vitals row as stored; the serial is the key it stands under. */
+export interface VitalsSample {
+  atMs: number;
+  /** release the device ran when it measured */
+  sequence: number;
+  values: Record<string, number[]>;
+}
+
+/** What a step may look at. Devices outside the target are ignored, so the whole fleet may be passed. */
+export interface RolloutView {
+  devices: DeviceFacts[];
+  /** serial → samples, oldest first; only for the serials `vitalsWanted` names. null: not looked up this time, so no
+   *  wave is promoted in this step (reading vitals may have a slower pace than stepping) */
+  vitals: Record<string, VitalsSample[]> | null;
+  release: ReleaseRecord;
+}
+
+/** What the edge has to do, in order, in the same transaction that stores the record. */
+export type RolloutEffect =
+  | { kind: "offer"; serial: string; sequence: number }
+  | { kind: "withdrawOffer"; serial: string; sequence: number }
+  | { kind: "orderRevert"; serial: string; toSequence: number }
+  | { kind: "poison"; sequence: number; reason: string }
+  | { kind: "halt"; reason: string }
+  | { kind: "event"; event: NewEvent };
+
+/** Outcome of a step. The record is the very same object when nothing changed, so nothing has to be stored. */
+export interface RolloutStep {
+  record: RolloutRecord;
+  effects: RolloutEffect[];
 }

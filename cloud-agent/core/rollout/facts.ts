@@ -1,0 +1,52 @@
+import { Lifecycle } from "../../../firmware/protocol/messages.ts";
+import type { DeviceRecord, ReleaseImage, ReleaseRecord } from "../records.ts";
+import type { DeviceFacts, RolloutPolicy } from "./types.ts";
+
+/** Takes out of a device record what rollouts read. Pure. */
+export function factsOf(device: DeviceRecord): DeviceFacts {
+  return {
+    serial: device.serial,
+    lifecycle: device.lifecycle,
+    group: device.group,
+    tags: device.tags,
+    runningSequence: device.runningSequence,
+    runningDigest: device.runningDigest,
+    slotState: device.slotState,
+    floor: device.floor,
+    otherSequence: device.otherSequence,
+    otherValid: device.otherValid,
+    lastSeenMs: device.lastSeenMs,
+    nextCheckInS: device.nextCheckInS,
+    lastFailed: device.lastFailed,
+    refused: device.refused,
+    download: device.download,
+    model: device.birth.model,
+    board: device.birth.board,
+    classId: device.birth.classId,
+    maintenance: device.lifecycle === Lifecycle.Maintenance,
+    orderPending: device.order === null ? null : device.order.kind,
+  };
+}
+
+/** Tells whether a rollout is meant for a device. Wiping and retired devices are never in a target, so they leave every
+ *  count the moment they are decommissioned. Pure. */
+export function isTargeted(target: RolloutPolicy["target"], device: DeviceFacts): boolean {
+  if (device.lifecycle === Lifecycle.Wiping || device.lifecycle === Lifecycle.Retired) return false;
+  const { models, boards, groups, tags, serials } = target;
+  if (models !== undefined && !models.includes(device.model)) return false;
+  if (boards !== undefined && !boards.includes(device.board)) return false;
+  if (groups !== undefined && (device.group === null || !groups.includes(device.group)))
+    return false;
+  if (tags !== undefined && !tags.some((tag) => device.tags.includes(tag))) return false;
+  return serials === undefined || serials.includes(device.serial);
+}
+
+/** Image of a release for a device's class. @returns null when the release has none */
+export function imageFor(release: ReleaseRecord, device: DeviceFacts): ReleaseImage | null {
+  return release.images.find((image) => image.classId === device.classId) ?? null;
+}
+
+/** Compares a payload digest with the first 8 bytes a device reports. An empty report matches nothing. */
+export function digestMatches(image: ReleaseImage, reportedHex: string): boolean {
+  return reportedHex !== "" && image.digest.toLowerCase().startsWith(reportedHex.toLowerCase());
+}

@@ -1,0 +1,115 @@
+import type { NewEvent } from "../records.ts";
+import type { Survey } from "./survey.ts";
+import type {
+  DeviceFacts,
+  DeviceProgress,
+  RolloutEffect,
+  RolloutRecord,
+  RolloutStep,
+} from "./types.ts";
+import { listClause, waveWords } from "./words.ts";
+
+/** An event of this rollout. */
+export function rolloutEvent(
+  record: RolloutRecord,
+  kind: string,
+  text: string,
+  data: Record<string, unknown> = {},
+): RolloutEffect {
+  const { id, policy, wave } = record;
+  const event: NewEvent = {
+    kind,
+    text,
+    rolloutId: id,
+    sequence: policy.sequence,
+    data: { wave, ...data },
+  };
+  return { kind: "event", event };
+}
+
+/** Stops a rollout for what was seen: withdraws open offers and, when the policy says so, takes confirmed devices back and
+ *  poisons the release. Pure.
+ *  @param reason what was found, with figures, without the place
+ *  @param isReverting false for a stop that says nothing against the release (deadline) */
+export function halt(
+  seen: Survey,
+  reason: string,
+  wave: number,
+  isReverting: boolean,
+  nowMs: number,
+): RolloutStep {
+  const { policy } = seen.record;
+  const text = `halted in ${waveWords(seen.record, wave)}: ${reason}`;
+  let record: RolloutRecord = {
+    ...seen.record,
+    status: "halted",
+    endedMs: nowMs,
+    haltReason: text,
+    isReverting,
+    verdicts: [
+      ...seen.record.verdicts,
+      { wave, result: isReverting ? "revert" : "hold", reason, atMs: nowMs },
+    ],
+  };
+  const effects: RolloutEffect[] = [...seen.effects, { kind: "halt", reason: text }];
+  effects.push(rolloutEvent(record, "rolloutHalted", `Rollout "${policy.name}" ${text}.`));
+  effects.push(...withdrawals(record, seen.others));
+  if (isReverting) {
+    effects.push({ kind: "poison", sequence: policy.sequence, reason: text });
+    const back = takeBack(record, seen.updated, nowMs);
+    record = back.record;
+    effects.push(...back.effects);
+    const stuck = listClause(
+      seen.updated.filter((device) => isOwn(record, device) && !canRevert(record, device)),
+      "confirmed devices cannot go back without a download",
+    );
+    if (stuck !== null) effects.push(rolloutEvent(record, "revertImpossible", `${stuck}.`));
+  }
+  return { record, effects };
+}
+
+/** Withdraws every offer that is still open. */
+export function withdrawals(record: RolloutRecord, others: DeviceFacts[]): RolloutEffect[] {
+  return others
+    .filter((device) => isOwn(record, device))
+    .map(({ serial }) => ({ kind: "withdrawOffer", serial, sequence: record.policy.sequence }));
+}
+
+/** Orders every device that confirmed in this rollout back to its other slot, once. Needs no download. A device that
+ *  confirms only after the halt is ordered back by a later step. Pure. */
+export function takeBack(
+  record: RolloutRecord,
+  updated: DeviceFacts[],
+  nowMs: number,
+): RolloutStep {
+  const progress = record.progress ?? {};
+  let changed: Record<string, DeviceProgress> | null = null;
+  const effects: RolloutEffect[] = [];
+  for (const device of updated) {
+    const entry = progress[device.serial];
+    if (entry === undefined || entry.revertOrderedMs !== null) continue;
+    if (device.orderPending !== null || !canRevert(record, device)) continue;
+    changed ??= { ...progress };
+    changed[device.serial] = { ...entry, revertOrderedMs: nowMs };
+    const toSequence = device.otherSequence;
+    effects.push({ kind: "orderRevert", serial: device.serial, toSequence });
+  }
+  if (changed === null) return { record, effects };
+  const text = `${effects.length} confirmed ${effects.length === 1 ? "device was" : "devices were"} ordered back to the release in the other slot.`;
+  effects.push(rolloutEvent(record, "revertsOrdered", text));
+  return { record: { ...record, progress: changed }, effects };
+}
+
+/** True when the other slot can be booted: it verifies, holds another release and is not below the floor. */
+function canRevert(record: RolloutRecord, device: DeviceFacts): boolean {
+  return (
+    device.otherValid &&
+    device.otherSequence !== 0 &&
+    device.otherSequence !== record.policy.sequence &&
+    device.otherSequence >= device.floor
+  );
+}
+
+function isOwn(record: RolloutRecord, device: DeviceFacts): boolean {
+  return record.progress?.[device.serial] !== undefined;
+}

@@ -1,0 +1,30 @@
+/** Bounds of the rollout engine. */
+
+/** Waves one policy may have. */
+export const wavesMax = 16;
+/** Devices a rollout with a single wave may name: small enough to be a canary itself. */
+export const singleWaveDevicesMax = 10;
+/** Largest hold-back share; more would compare well and update nobody. */
+export const holdBackShareMax = 0.5;
+/** Fewest devices of a board for one of them to be held back when the share rounds to none. */
+export const holdBackBoardDevicesMin = 3;
+/** Names listed in a reason; the rest is counted. */
+export const namesInReasonMax = 5;
+/** Missed-promise grace: a device is late when it has not come after this many times its promised pause. */
+export const promiseGrace = 1.5;
+/** Added to the grace so that devices with very short pauses are not late by network delay. */
+export const promiseGraceMs = 60_000;
+/** Devices per board and side whose vitals are read; the median of 60 is known to about a sixth of the spread. */
+export const vitalsDevicesPerBoardMax = 60;
+/** Least time before a wave for which vitals are read, so that a device can be compared with its own past. */
+export const vitalsLookBackMsMin = 86_400_000;
+/** Fewest devices on both sides for the rank-sum test: its normal approximation is off below. */
+export const rankSumDevicesMin = 5;
+/** Largest one-sided p of the rank-sum test that counts as a difference: one false halt in a hundred gates at most. */
+export const rankSumPMax = 0.01;
+/** Standard errors by which a small group's slope must stand out. */
+export const slopeErrorsMin = 2;
+/** Held-back devices from which a small group must also lie above every one of them. */
+export const rangeDevicesMin = 3;
+/** Fewest samples for a slope with a standard error: two parameters and one degree of freedom. */
+export const slopeSamplesLeast = 3;

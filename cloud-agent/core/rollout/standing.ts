@@ -1,0 +1,145 @@
+import { Code } from "../../../firmware/protocol/errors.ts";
+import { Lifecycle, SlotState } from "../../../firmware/protocol/messages.ts";
+import type { ReleaseImage, ReleaseRecord } from "../records.ts";
+import { isSilent } from "./assign.ts";
+import { digestMatches, imageFor } from "./facts.ts";
+import { promiseGrace, promiseGraceMs } from "./limits.ts";
+import type { Cause, DeviceFacts, DeviceProgress, RolloutPolicy } from "./types.ts";
+
+/** Where one device stands in one rollout.
+ *  Counted: updated, pending, and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
+ *  change of owner, unanswered order). Outside: noImage, newer, belowFloor, failedBefore, takenBack (reverted by order). */
+export type Standing =
+  | "updated"
+  | "pending"
+  | Cause
+  | "silent"
+  | "deferred"
+  | "away"
+  | "noImage"
+  | "newer"
+  | "belowFloor"
+  | "failedBefore"
+  | "takenBack";
+
+/** Decides where a device stands, from its check-ins and from what this rollout did. Pure.
+ *  @param entry what the rollout did so far, undefined before its offer */
+export function standingOf(
+  policy: RolloutPolicy,
+  release: ReleaseRecord,
+  device: DeviceFacts,
+  entry: DeviceProgress | undefined,
+  nowMs: number,
+): Standing {
+  const image = imageFor(release, device);
+  if (image === null) return "noImage";
+  if (runsRelease(release, image, device)) return "updated";
+  const isDelivered = entry !== undefined && entry.deliveredMs !== null;
+  const outcome = isDelivered
+    ? outcomeOf(release, image, device, entry)
+    : historyOf(release, image, device);
+  if (outcome !== null) return outcome;
+  if (device.runningSequence > release.sequence) return "newer";
+  if (release.sequence < device.floor) return "belowFloor";
+  if (isAway(device)) return "away";
+  if (isDelivered && hasTimedOut(policy, device, entry, nowMs)) return "timedOut";
+  return isSilent(policy, device, nowMs) ? "silent" : "pending";
+}
+
+/** True when a check-in said that the device runs this very image and has confirmed it. */
+export function runsRelease(
+  release: ReleaseRecord,
+  image: ReleaseImage,
+  device: DeviceFacts,
+): boolean {
+  return (
+    device.runningSequence === release.sequence &&
+    device.slotState === SlotState.Confirmed &&
+    digestMatches(image, device.runningDigest)
+  );
+}
+
+/** The one test for causes, so that no list has to be kept twice. */
+export function isCause(standing: Standing): standing is Cause {
+  return (
+    standing === "failed" ||
+    standing === "reverted" ||
+    standing === "rejected" ||
+    standing === "timedOut"
+  );
+}
+
+/** True when the device's last failed image is this one. */
+export function hasFailed(
+  release: ReleaseRecord,
+  image: ReleaseImage,
+  device: DeviceFacts,
+): boolean {
+  const failed = device.lastFailed;
+  if (failed === null || failed.sequence !== release.sequence) return false;
+  // A digest that is not known (a device in recovery may have lost it) counts for the sequence alone.
+  return failed.digest === "" || digestMatches(image, failed.digest);
+}
+
+/** True while the device's own state forbids an offer. */
+export function isAway(device: DeviceFacts): boolean {
+  return (
+    device.maintenance ||
+    device.orderPending !== null ||
+    device.lifecycle === Lifecycle.Transfer ||
+    device.lifecycle === Lifecycle.ClaimPending
+  );
+}
+
+/** What a device that was never told of the release brings with it from before. */
+function historyOf(
+  release: ReleaseRecord,
+  image: ReleaseImage,
+  device: DeviceFacts,
+): Standing | null {
+  return hasFailed(release, image, device) ? "failedBefore" : null;
+}
+
+function outcomeOf(
+  release: ReleaseRecord,
+  image: ReleaseImage,
+  device: DeviceFacts,
+  entry: DeviceProgress,
+): Standing | null {
+  if (hasFailed(release, image, device)) {
+    const code = device.lastFailed!.code;
+    if (entry.revertOrderedMs !== null || code === Code.RevertOrdered) return "takenBack";
+    const isTrialEnd = code >= Code.TrialCrashed && code <= Code.TrialUnhealthy;
+    return isTrialEnd ? "reverted" : "failed";
+  }
+  if (device.runningSequence > release.sequence) return "newer";
+  if (entry.confirmedMs !== null && device.runningSequence !== release.sequence) {
+    // It had confirmed and runs something older now, without naming a failure: it went back by itself or by hand.
+    return entry.revertOrderedMs === null ? "reverted" : "takenBack";
+  }
+  if (device.slotState === SlotState.Recovery) return "failed";
+  if (device.refused !== null && device.refused.sequence === release.sequence) {
+    return isPassing(device.refused.code) ? "deferred" : "rejected";
+  }
+  return null;
+}
+
+/** Refusals that end by themselves: the device asks again later. */
+function isPassing(code: number): boolean {
+  return code === Code.BatteryTooLow || code === Code.UpdateDeferred || code === Code.RateLimited;
+}
+
+/** A device times out when its time is over and it either came back without the release or broke its promise to come.
+ *  One that merely sleeps as long as it said is waited for. */
+function hasTimedOut(
+  policy: RolloutPolicy,
+  device: DeviceFacts,
+  entry: DeviceProgress,
+  nowMs: number,
+): boolean {
+  const limitMs = entry.deliveredMs! + policy.deviceTimeoutMs;
+  if (nowMs < limitMs) return false;
+  const seenMs = device.lastSeenMs ?? 0;
+  const promisedMs = seenMs + device.nextCheckInS * 1000 * promiseGrace + promiseGraceMs;
+  return seenMs >= limitMs || nowMs > promisedMs;
+}

@@ -1,0 +1,245 @@
+import {
+  rangeDevicesMin,
+  rankSumDevicesMin,
+  rankSumPMax,
+  slopeErrorsMin,
+  slopeSamplesLeast,
+  vitalsDevicesPerBoardMax,
+  vitalsLookBackMsMin,
+} from "./limits.ts";
+import { leastSquares, median, rankSumP } from "./stats.ts";
+import type { DeviceFacts, RolloutRecord, VitalsSample } from "./types.ts";
+
+/** Energy per day, as a multiple of what the board's old release uses. */
+interface Rated {
+  ratio: number;
+  error: number;
+}
+interface Drain {
+  perDay: number;
+  error: number;
+}
+type Vitals = Record<string, VitalsSample[]>;
+type Metric = "chargeMicroAh" | "batteryMv";
+type Baseline = "heldBack" | "notUpdated" | "ownPast";
+
+export interface VitalsJudgement {
+  isWorse: boolean;
+  /** clause with figures, null when nothing could be measured */
+  words: string | null;
+  /** boards that have a battery but too few samples to judge: the wave holds until they have */
+  waitingFor: string[];
+}
+
+interface BoardComparison {
+  board: string;
+  fresh: Rated[];
+  base: Rated[];
+  baseline: Baseline;
+}
+
+/** Names the devices and the span whose vitals the next step wants to see. Pure.
+ *  @returns no serials when there is nothing to judge */
+export function vitalsWanted(
+  record: RolloutRecord,
+  devices: DeviceFacts[],
+): { serials: string[]; sinceMs: number } {
+  const soakMs = record.policy.waves[record.wave]?.soakMs ?? 0;
+  const sinceMs = record.waveStartedMs - Math.max(soakMs, vitalsLookBackMsMin);
+  const progress = record.progress ?? {};
+  if (record.status !== "running" || Object.keys(progress).length === 0) {
+    return { serials: [], sinceMs };
+  }
+  const counts = new Map<string, number>();
+  const held = new Set(record.holdBack);
+  const serials: string[] = [];
+  const take = (device: DeviceFacts, side: string) => {
+    const key = `${side} ${device.board}`;
+    const count = counts.get(key) ?? 0;
+    if (count >= vitalsDevicesPerBoardMax) return;
+    counts.set(key, count + 1);
+    serials.push(device.serial);
+  };
+  for (const device of devices) {
+    if (record.assigned[device.serial] === undefined) continue;
+    if (device.runningSequence === record.policy.sequence) take(device, "fresh");
+    else take(device, held.has(device.serial) ? "held" : "old");
+  }
+  return { serials, sinceMs };
+}
+
+/** Compares the drain of updated devices with that of devices on the old release over the same time. Pure.
+ *  Per device: least-squares slope over charge (where the board measures it) or battery voltage since the wave began.
+ *  Per board: ratio to the median slope of the held-back devices; else of those not updated yet; else of the same devices
+ *  before the update. Worse means: the median ratio lies above the threshold AND the difference is not noise, that is with
+ *  five and more devices on both sides a one-sided rank-sum test gives p < 0.01; with fewer, the median stands out by two
+ *  standard errors and lies above every one of three or more compared devices. Judged for each board and for all together;
+ *  devices without a battery have no samples and are left out.
+ *  @param updated devices whose check-ins confirmed the release */
+export function judgeVitals(
+  record: RolloutRecord,
+  vitals: Vitals,
+  updated: DeviceFacts[],
+  others: DeviceFacts[],
+): VitalsJudgement {
+  const byBoard = groupByBoard(updated);
+  const othersByBoard = groupByBoard(others);
+  const comparisons: BoardComparison[] = [];
+  const waitingFor: string[] = [];
+  for (const [board, devices] of byBoard) {
+    const result = compareBoard(record, vitals, board, devices, othersByBoard.get(board) ?? []);
+    if (result === "waiting") waitingFor.push(board);
+    else if (result !== null) comparisons.push(result);
+  }
+  if (comparisons.length === 0) return { isWorse: false, words: null, waitingFor };
+  const limit = record.policy.thresholds.batterySlopeRatio;
+  const fresh = comparisons.flatMap((one) => one.fresh);
+  const base = comparisons.flatMap((one) => one.base);
+  const worse = comparisons.filter((one) => isWorse(one.fresh, one.base, limit));
+  const allWorse = isWorse(fresh, base, limit);
+  return {
+    isWorse: allWorse || worse.length > 0,
+    words: judgementWords(record, comparisons, worse),
+    waitingFor,
+  };
+}
+
+function compareBoard(
+  record: RolloutRecord,
+  vitals: Vitals,
+  board: string,
+  updated: DeviceFacts[],
+  others: DeviceFacts[],
+): BoardComparison | "waiting" | null {
+  const { sequence } = record.policy;
+  const sinceMs = record.waveStartedMs;
+  const isFresh = (sample: VitalsSample) => sample.sequence === sequence && sample.atMs >= sinceMs;
+  const isOld = (sample: VitalsSample) => sample.sequence !== sequence && sample.atMs >= sinceMs;
+  const isPast = (sample: VitalsSample) => sample.sequence !== sequence;
+  const metric = metricOf(vitals, [...updated, ...others]);
+  if (metric === null) return null;
+  const samplesMin = Math.max(slopeSamplesLeast, record.policy.thresholds.slopeSamplesMin);
+  const drains = (devices: DeviceFacts[], keep: (sample: VitalsSample) => boolean) =>
+    devices
+      .map((device) => drainOf(vitals[device.serial] ?? [], keep, metric, samplesMin))
+      .filter((drain) => drain !== null);
+  const fresh = drains(updated, isFresh);
+  const held = new Set(record.holdBack);
+  const sides: [Baseline, () => Drain[]][] = [
+    [
+      "heldBack",
+      () =>
+        drains(
+          others.filter((device) => held.has(device.serial)),
+          isOld,
+        ),
+    ],
+    ["notUpdated", () => drains(others, isOld)],
+    ["ownPast", () => drains(updated, isPast)],
+  ];
+  for (const [baseline, read] of sides) {
+    const base = read();
+    if (base.length === 0) continue;
+    if (fresh.length === 0) return "waiting";
+    // A drain below its own noise cannot be divided by; the noise then stands for it.
+    const noise = median(base.map((drain) => drain.error));
+    const unit = Math.max(median(base.map((drain) => drain.perDay)), noise, 1e-6);
+    const rate = (drain: Drain) => ({
+      ratio: Math.max(0, drain.perDay) / unit,
+      error: drain.error / unit,
+    });
+    return { board, fresh: fresh.map(rate), base: base.map(rate), baseline };
+  }
+  // Someone on the old release reports this metric but too seldom so far: wait. Nobody does: there is nothing to wait for.
+  const canCome = others.some((device) => (vitals[device.serial] ?? []).some(isOld));
+  return canCome ? "waiting" : null;
+}
+
+function isWorse(fresh: Rated[], base: Rated[], limit: number): boolean {
+  const ratios = fresh.map((rated) => rated.ratio);
+  const baseRatios = base.map((rated) => rated.ratio);
+  const middle = median(ratios);
+  if (!(middle > limit)) return false;
+  if (fresh.length >= rankSumDevicesMin && base.length >= rankSumDevicesMin) {
+    return rankSumP(ratios, baseRatios) < rankSumPMax;
+  }
+  const error = Math.hypot(
+    median(fresh.map((rated) => rated.error)),
+    median(base.map((rated) => rated.error)),
+  );
+  if (middle - median(baseRatios) <= slopeErrorsMin * error) return false;
+  return base.length < rangeDevicesMin || middle > Math.max(...baseRatios);
+}
+
+/** Charge where any device of the board measures it, else voltage, null for a board without a battery. */
+function metricOf(vitals: Vitals, devices: DeviceFacts[]): Metric | null {
+  let found: Metric | null = null;
+  for (const device of devices) {
+    const sample = vitals[device.serial]?.at(-1);
+    if (sample?.values.chargeMicroAh !== undefined) return "chargeMicroAh";
+    if ((sample?.values.batteryMv?.at(-1) ?? 0) > 0) found = "batteryMv";
+  }
+  return found;
+}
+
+/** Energy used per day. Charge counts up and begins again at a restart, so falls are taken out; voltage falls. */
+function drainOf(
+  samples: VitalsSample[],
+  keep: (sample: VitalsSample) => boolean,
+  metric: Metric,
+  samplesMin: number,
+): Drain | null {
+  const points: [number, number][] = [];
+  let carried = 0;
+  let previous = 0;
+  for (const sample of samples) {
+    const value = sample.values[metric]?.at(-1);
+    if (value === undefined || !keep(sample)) continue;
+    if (metric === "batteryMv" && value <= 0) continue;
+    if (metric === "chargeMicroAh" && value < previous) carried += previous;
+    previous = value;
+    points.push([sample.atMs / 86_400_000, metric === "batteryMv" ? -value : carried + value]);
+  }
+  if (points.length < samplesMin) return null;
+  const line = leastSquares(points);
+  return line === null ? null : { perDay: line.slope, error: line.error };
+}
+
+function judgementWords(
+  record: RolloutRecord,
+  comparisons: BoardComparison[],
+  worse: BoardComparison[],
+): string {
+  const fresh = comparisons.flatMap((one) => one.fresh);
+  const baseCount = comparisons.reduce((sum, one) => sum + one.base.length, 0);
+  const baselines = new Set(comparisons.map((one) => one.baseline));
+  const only = baselines.size === 1 ? [...baselines][0] : null;
+  const noun = record.wave === 0 ? "confirmed canar" : "confirmed device";
+  const ending = record.wave === 0 ? ["y", "ies"] : ["", "s"];
+  const who = `the ${fresh.length} ${noun}${fresh.length === 1 ? ending[0] : ending[1]}`;
+  const versus =
+    only === "heldBack"
+      ? `that of the ${baseCount} held back`
+      : only === "ownPast"
+        ? "that before the update"
+        : `that of ${baseCount} on the old release`;
+  const text = `battery slope of ${who} is ${times(fresh)} times ${versus}`;
+  if (comparisons.length < 2 || worse.length === 0) return text;
+  const boards = worse.map((one) => `${one.board} ${times(one.fresh)} times`);
+  return `${text} (${boards.join(", ")})`;
+}
+
+function times(rated: Rated[]): string {
+  const ratio = median(rated.map((one) => one.ratio));
+  return ratio > 99 ? "more than 99" : ratio.toFixed(1);
+}
+
+function groupByBoard(devices: DeviceFacts[]): Map<string, DeviceFacts[]> {
+  const groups = new Map<string, DeviceFacts[]>();
+  for (const device of devices) {
+    const group = groups.get(device.board);
+    if (group === undefined) groups.set(device.board, [device]);
+    else group.push(device);
+  }
+  return groups;
+}
