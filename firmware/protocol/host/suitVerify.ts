@@ -293,16 +293,19 @@ function parse(bytes: Uint8Array): CborDecoded {
 }
 
 function asMap(name: string, value: CborDecoded | undefined): Members {
+  if (value === undefined) throw outside(`${name}: is missing`);
   if (!(value instanceof Map)) throw malformed(`${name}: expected a map`);
   return value;
 }
 
 function asBytes(name: string, value: CborDecoded | undefined): Uint8Array {
+  if (value === undefined) throw outside(`${name}: is missing`);
   if (!(value instanceof Uint8Array)) throw malformed(`${name}: expected a byte string`);
   return value;
 }
 
 function asUint(name: string, value: CborDecoded | undefined): number {
+  if (value === undefined) throw outside(`${name}: is missing`);
   if (typeof value !== "number" || value < 0 || value > 0xffffffff) {
     throw malformed(`${name}: expected an unsigned 32-bit integer`);
   }
