@@ -26,8 +26,7 @@ export const puckjs: Board = {
   measure: {
     batteryMv: "NRF.getBattery()*1000",
     temperatureDeciC: "E.getTemperature()*10",
-    resetReason:
-      "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
+    resetReason: "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
   },
   button: "digitalRead(BTN1)",
   watchdog: true,

@@ -5,7 +5,7 @@ import { readCode } from "../../firmware/protocol/host/labels.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentError } from "./errors.ts";
-import { claimIntentMs, wrongCodesMax, wrongCodesSpanMs } from "./limits.ts";
+import { claimIntentMs, openClaimsMax, wrongCodesMax, wrongCodesSpanMs } from "./limits.ts";
 import type { Random } from "./ports.ts";
 import type { DeviceRecord } from "./records.ts";
 
@@ -18,7 +18,8 @@ export interface ClaimRequest {
   person: string;
 }
 
-/** Opens a claim intent of 15 minutes, or renews the same account's open one under the same claim id.
+/** Opens a claim intent of 15 minutes, or renews the same account's open one under the same claim id. Keys change only
+ *  once the device has proven possession of the code itself (`grantPending`).
  *  @returns the device, or the refusal as a value: its event has to be committed with the transaction */
 export async function openClaim(
   tx: Tx,
@@ -69,7 +70,6 @@ export async function openClaim(
   const claimed: DeviceRecord = {
     ...device,
     lifecycle: Lifecycle.ClaimPending,
-    grantPending: true,
     // A GRANT may already be on its way under the old id; a renewed intent has to accept its COMMIT.
     claimId: intentIsOpen && device.claimId ? device.claimId : hex(edge.random.bytes(8)),
     claimPopKey: hex(popKey(code)),
@@ -90,16 +90,48 @@ export async function openClaim(
   return claimed;
 }
 
+/** Closes claims that no device came for. Called now and then by the loop.
+ *  @returns serials of the devices that are free again */
+export async function expireClaims(tx: Tx, nowMs: number): Promise<string[]> {
+  const pending = await tx.devices({ lifecycle: Lifecycle.ClaimPending, limit: openClaimsMax });
+  const freed: string[] = [];
+  for (const device of pending) {
+    if (device.grantPending || (device.claimIntentUntilMs ?? 0) > nowMs) continue;
+    await tx.putDevice({
+      ...device,
+      lifecycle: Lifecycle.Released,
+      claimId: null,
+      claimPopKey: null,
+      claimIntentUntilMs: null,
+      account: null,
+    });
+    await tx.appendEvent(
+      {
+        kind: "claimIntentExpired",
+        serial: device.serial,
+        code: Code.ClaimIntentExpired,
+        text: `The claim of ${device.serial} for ${device.account} expired: the device did not come.`,
+        data: { account: device.account },
+      },
+      nowMs,
+    );
+    freed.push(device.serial);
+  }
+  return freed;
+}
+
 function claimRefusal(device: DeviceRecord, account: string, nowMs: number): AgentError | null {
   const { serial, lifecycle } = device;
   switch (lifecycle) {
     case Lifecycle.Released:
       return null;
     case Lifecycle.ClaimPending:
-      if (device.account === account || (device.claimIntentUntilMs ?? 0) < nowMs) return null;
+      if (device.account === account) return null;
+      // Once a GRANT may have been sent, the device ends that claim at its next contact, however late.
+      if (!device.grantPending && (device.claimIntentUntilMs ?? 0) <= nowMs) return null;
       return new AgentError(
         Code.ClaimAlreadyClaimed,
-        `device ${serial}: another account's claim is open until it expires`,
+        `device ${serial}: another account's claim is open`,
       );
     case Lifecycle.Wiping:
       return new AgentError(Code.DeviceWiping, `device ${serial}: its wipe has not ended`);

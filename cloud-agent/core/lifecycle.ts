@@ -39,7 +39,11 @@ export async function decommission(
       `device ${serial}: order ${device.order.orderId} wipes it for ${wipeModeNames[device.order.mode]}`,
     );
   }
-  if (device.lifecycle !== Lifecycle.Operating && device.lifecycle !== Lifecycle.Maintenance) {
+  // A granted claim counts: the device may hold the new owner's key although its COMMIT was lost.
+  const isGranted = device.lifecycle === Lifecycle.ClaimPending && device.grantPending;
+  const isInService =
+    device.lifecycle === Lifecycle.Operating || device.lifecycle === Lifecycle.Maintenance;
+  if (!isInService && !isGranted) {
     throw new AgentError(
       AgentCode.DeviceNotOperating,
       `device ${serial}: only a claimed device can be decommissioned`,

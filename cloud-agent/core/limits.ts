@@ -2,6 +2,10 @@
 
 /** A claim waits this long for the device: time to walk to it, short enough that an open intent is no standing door. */
 export const claimIntentMs = 15 * 60_000;
+/** Open claims looked at in one turn; more wait for the next turn's free places. */
+export const openClaimsMax = 10_000;
+/** Pause between two looks for expired claims. */
+export const claimExpiryMs = 10_000;
 /** Wrong codes per serial and span. 80 random bits leave no chance to a guesser; the limit keeps the log readable. */
 export const wrongCodesMax = 10;
 export const wrongCodesSpanMs = 15 * 60_000;

@@ -9,14 +9,7 @@ import { failTextCharsMax, trialFailsMax } from "../protocol/limits.ts";
 import { ResetReason, SlotState } from "../protocol/messages.ts";
 import type { Kit } from "./kit.ts";
 import { Part } from "./parts.ts";
-import {
-  type BootRecord,
-  countBoot,
-  leaveSlot,
-  otherOf,
-  type SlotsRecord,
-  slotOf,
-} from "./slots.ts";
+import { type BootRecord, countBoot, leaveSlot, type SlotsRecord, slotOf } from "./slots.ts";
 
 declare const require: (name: string) => any;
 declare const process: any;
@@ -28,7 +21,7 @@ declare const process: any;
   if (BOARD.consolesTelnet)
     try {
       require("TelnetServer").setOptions({ mode: "off" });
-    } catch (e) {
+    } catch {
       // A build without the library has no telnet console to close.
     }
   if (BOARD.watchdog) E.enableWatchdog(20, true);
@@ -64,7 +57,7 @@ declare const process: any;
     part: (p: Part) => (h.run(h.coreText(BOARD.parts[p * 2]!, BOARD.parts[p * 2 + 1]!)) as any)(k),
     hmac: (key, m) => hmac(h, key, m),
     hmacPads: (p, m) => hmacPads(h, p, m),
-    pads: (key) => pads(h, key),
+    pads: (key) => pads(key),
     lp,
     t16,
     same,

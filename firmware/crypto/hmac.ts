@@ -3,7 +3,7 @@ import type { Bytes, Hal, Piece } from "../hal/hal.ts";
 /** HMAC-SHA-256 (RFC 2104) over a hash that takes whole messages only. Pure but for the hash. */
 
 /** The two 64-byte pads of a key, so that frames pay for them once a session. Key at most 64 bytes. */
-export function pads(h: Hal, key: Bytes): Bytes {
+export function pads(key: Bytes): Bytes {
   const p = new Uint8Array(128).fill(0x36);
   for (let i = 0; i < 64; i++) {
     const k = i < key.length ? key[i]! : 0;
@@ -20,7 +20,7 @@ export function hmacPads(h: Hal, p: Bytes, message: Piece): Bytes {
 }
 
 export function hmac(h: Hal, key: Bytes, message: Piece): Bytes {
-  return hmacPads(h, pads(h, key), message);
+  return hmacPads(h, pads(key), message);
 }
 
 /** LP(a, b, …) of SPEC.md: each field behind its 2-byte length. */

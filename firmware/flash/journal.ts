@@ -136,7 +136,7 @@ export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: 
     if (!end || end + record[0]!.length + 8 > halfAt(half) + halfBytes) return swap(type, data);
     try {
       end = write((at[type] = end), record);
-    } catch (e) {
+    } catch {
       at[type] = before!;
       end = 0;
       return swap(type, data);

@@ -91,6 +91,7 @@ export default (k: Kit) =>
       i[13] = settings ? settings[0] : 0;
       i[14] = k.slots[4];
       if (refusal) i[15] = refusal;
+      if (bad) i[16] = bad;
       return i;
     };
     const report = () => {

@@ -21,7 +21,10 @@ export default (k: Kit): void => {
     k.part(Part.Client)({});
     return;
   }
-  if (w[0] === 1) return k.part(Part.Wipe)(null);
+  if (w[0] === 1) {
+    k.part(Part.Wipe)(null);
+    return;
+  }
   if (w[0] === 3) return;
   const receipt = k.j.get(Rec.Receipt);
   const tell = () => send(k.encode([Msg.Receipt, k.id.serial, receipt[0], receipt[1]]));

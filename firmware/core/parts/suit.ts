@@ -24,7 +24,7 @@ export default (k: Kit) =>
       need(isBytes(v), code);
       try {
         return k.decode(v);
-      } catch (e) {
+      } catch {
         throw code;
       }
     };
