@@ -28,7 +28,7 @@ export function encode(v: any): Pieces {
   if (v instanceof Uint8Array) return [head(2, v.length), v];
   if (Array.isArray(v)) return [head(4, v.length), v.map(encode)];
   const keys = Object.keys(v);
-  return [head(5, keys.length), keys.map((k) => [encode(Number.isNaN(+k) ? k : +k), encode(v[k])])];
+  return [head(5, keys.length), keys.map((k) => [encode(isNaN(+k) ? k : +k), encode(v[k])])];
 }
 
 /** Decodes exactly one item that fills b. Byte strings are views into b.

@@ -20,7 +20,7 @@ export function gatherVitals(k: Kit, declared: string[]): Vitals {
   let ranges: any = {};
   let metrics: any = {};
   const note = (into: any, key: string | number, value: number | undefined) => {
-    if (value === undefined || Number.isNaN(value)) return;
+    if (value === undefined || isNaN(value)) return;
     const v = Math.round(value);
     const r: Range | undefined = into[key];
     into[key] = r ? [v < r[0] ? v : r[0], v > r[1] ? v : r[1], v] : [v, v, v];

@@ -1,0 +1,44 @@
+import frames from "../../firmware/core/parts/frames.ts";
+import handshake from "../../firmware/core/parts/handshake.ts";
+import lms from "../../firmware/core/parts/lms.ts";
+import suit from "../../firmware/core/parts/suit.ts";
+import type { Kit } from "../../firmware/core/kit.ts";
+import { Part } from "../../firmware/core/parts.ts";
+import { drbg } from "../../firmware/crypto/drbg.ts";
+import { hmac, hmacPads, lp, pads, same, t16 } from "../../firmware/crypto/hmac.ts";
+import { decode, encode } from "../../firmware/protocol/cbor.ts";
+import type { Hal } from "../../firmware/hal/hal.ts";
+
+/** Kit over a HAL on Node, with the parts' own TypeScript. What a test does not give is missing on purpose. */
+export function testKit(h: Hal, given: Partial<Kit>): Kit {
+  const k = {
+    h,
+    part(p: Part) {
+      if (p === Part.Frames) return frames(k);
+      if (p === Part.Handshake) return handshake(k);
+      if (p === Part.Lms) return lms(k);
+      if (p === Part.Suit) return suit(k);
+      throw new Error(`part ${p} is not in the test kit`);
+    },
+    hmac: (key: Uint8Array, m: never) => hmac(h, key, m),
+    hmacPads: (p: Uint8Array, m: never) => hmacPads(h, p, m),
+    pads,
+    lp,
+    t16,
+    same,
+    encode: (v: unknown) => h.cat(encode(v) as never),
+    decode,
+    random: drbg(h, new Uint8Array(32), 1, "TEST"),
+    bootCount: 1,
+    resetReason: 0,
+    state: 0,
+    slots: [2, null, null, 0, 0, 0, 0],
+    ...given,
+  } as unknown as Kit;
+  return k;
+}
+
+/** Puts the build's constants where device modules read them when they run as plain TypeScript. */
+export function setBoard(values: Record<string, unknown>): void {
+  (globalThis as { BOARD?: unknown }).BOARD = values;
+}
