@@ -1,0 +1,61 @@
+import { type Board, boards } from "../../../boards/index.ts";
+import { BuildError } from "./errors.ts";
+
+/** Source text that stands for each `BOARD.name` in device code. */
+export type BoardFields = Record<string, string>;
+
+/** Looks a board up by id.
+ *  @throws BuildError BUILD_BOARD_UNKNOWN, listing the boards there are */
+export function boardById(id: string): Board {
+  const board = Object.hasOwn(boards, id) ? boards[id] : undefined;
+  if (board) return board;
+  throw new BuildError({
+    code: "BUILD_BOARD_UNKNOWN",
+    found: `board: expected one of ${Object.keys(boards).join(", ")}, got "${id}"`,
+    remedy: "Pass a known id, or add a file to boards/ and list it in boards/index.ts",
+  });
+}
+
+/** Computes what `BOARD.name` becomes on one board: literals, and raw expressions for pins and sensors.
+ *  Pure. Bytes and offsets are relative to the start of Storage.
+ *  @param parts flat [offset, length, …] of the core's parts inside file `core`; only `.boot0` knows it */
+export function boardFields(board: Board, parts?: number[]): BoardFields {
+  const { plan, pageBytes } = board;
+  const absent = "void 0";
+  const fields: BoardFields = {
+    id: JSON.stringify(board.id),
+    flashStart: String(board.flashStart),
+    pageBytes: String(pageBytes),
+    writeUnitBytes: String(board.writeUnitBytes),
+    rewrite: JSON.stringify(board.rewrite),
+    slotA: String(plan.slotAPage * pageBytes),
+    slotB: String(plan.slotBPage * pageBytes),
+    slotBytes: String(plan.slotPages * pageBytes),
+    journal: String(plan.journalPage * pageBytes),
+    journalHalfBytes: String(plan.journalHalfPages * pageBytes),
+    core: String(plan.corePage * pageBytes),
+    totalBytes: String(plan.totalPages * pageBytes),
+    serialPort: board.serialPort,
+    link: JSON.stringify(board.link),
+    aes: String(board.crypto.aes),
+    sha256: String(board.crypto.sha256),
+    watchdog: String(board.watchdog),
+    button: board.button ?? absent,
+    batteryMv: board.measure.batteryMv ?? absent,
+    temperatureDeciC: board.measure.temperatureDeciC ?? absent,
+    rssiDbm: board.measure.rssiDbm ?? absent,
+    resetReason: board.measure.resetReason ?? absent,
+    consolesBle: String(board.consoles.ble),
+    consolesUsb: String(board.consoles.usb),
+    consolesTelnet: String(board.consoles.telnet),
+  };
+  if (parts) fields.parts = JSON.stringify(parts);
+  return fields;
+}
+
+/** Core's place on a board.
+ *  @returns byte offset of the header of file `core` and the bytes from there to the end of Storage */
+export function coreArea(board: Board): { offset: number; bytes: number } {
+  const offset = board.plan.corePage * board.pageBytes;
+  return { offset, bytes: board.plan.totalPages * board.pageBytes - offset };
+}

@@ -1,0 +1,124 @@
+import { type NodePath, type PluginObj, types as t, traverse, type Visitor } from "@babel/core";
+import { BuildError } from "./errors.ts";
+import { interpreterNames } from "./interpreterApi.ts";
+
+/** Short names of the framework's properties, by their name in the source. One map per core, frozen with it:
+ *  a runtime built later must speak the names of the core it will call. */
+export type Names = Record<string, string>;
+
+/** How often each property name occurs in some code, and which names it uses as text. */
+export interface NameUse {
+  properties: Map<string, number>;
+  /** short string texts, any of which could be a key: no new short name may equal one */
+  quoted: Set<string>;
+  /** texts that certainly are keys: `{"x": …}`, `object["x"]` */
+  quotedKeys: Set<string>;
+}
+
+type Keyed =
+  | t.MemberExpression
+  | t.ObjectProperty
+  | t.ObjectMethod
+  | t.ClassMethod
+  | t.ClassProperty;
+const keyedTypes = "MemberExpression|ObjectProperty|ObjectMethod|ClassMethod|ClassProperty";
+
+/** Counts property names in lowered code. Members of BOARD are not properties of anything.  Pure. */
+export function collectNames(
+  ast: t.Node,
+  use: NameUse = { properties: new Map(), quoted: new Set(), quotedKeys: new Set() },
+): NameUse {
+  traverse(ast, {
+    [keyedTypes]: (path: NodePath<Keyed>) => {
+      const key = plainKey(path.node);
+      if (key) use.properties.set(key.name, (use.properties.get(key.name) ?? 0) + 1);
+    },
+    StringLiteral: (path: NodePath<t.StringLiteral>) => {
+      const { value } = path.node;
+      if (value.length > 2) return;
+      use.quoted.add(value);
+      const { parent } = path;
+      const isKey = t.isObjectProperty(parent, { key: path.node });
+      if (isKey || t.isMemberExpression(parent, { property: path.node })) use.quotedKeys.add(value);
+    },
+  } as Visitor);
+  return use;
+}
+
+/** Gives every framework property a short name, the most used ones the shortest.
+ *  @param use names of all the code that is built together
+ *  @param reserved names of the app API; names of the interpreter are reserved anyhow
+ *  @param frozen names given earlier (a core's); they stay as they are
+ *  @throws BuildError BUILD_NAME_CLASH when the code quotes a text that already is a short name as a key would be */
+export function assignNames(use: NameUse, reserved: string[], frozen: Names = {}): Names {
+  const met = Object.values(frozen).filter((short) => use.quotedKeys.has(short));
+  if (met.length > 0)
+    throw new BuildError({
+      code: "BUILD_NAME_CLASH",
+      found: `quoted keys: expected none of the core's short names, got ${met.join(", ")}`,
+      remedy: "Give these keys three letters or more",
+    });
+  const kept = new Set([...interpreterNames(), ...reserved]);
+  const taken = new Set([...kept, ...use.quoted, ...Object.values(frozen)]);
+  const names: Names = { ...frozen };
+  const wanted = [...use.properties]
+    .filter(([name]) => !kept.has(name) && !Object.hasOwn(frozen, name))
+    .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1));
+  const next = shortNames();
+  for (const [name] of wanted) {
+    let short = next();
+    while (taken.has(short)) short = next();
+    names[name] = short;
+  }
+  return names;
+}
+
+/** Refuses a reserved name that an earlier core has already shortened: both sides would miss each other. */
+export function checkReserved(reserved: string[], frozen: Names): void {
+  const clash = reserved.filter((name) => Object.hasOwn(frozen, name));
+  if (clash.length === 0) return;
+  throw new BuildError({
+    code: "BUILD_NAME_CLASH",
+    found: `app API: expected names the core leaves alone, got ${clash.join(", ")}, which the core shortens`,
+    remedy: "Rename them in the app API, or build a new core with them in appNames.ts",
+  });
+}
+
+/** Renames properties by a map. Quoted keys, BOARD's members and names outside the map stay. */
+export function renameProperties(names: Names): PluginObj {
+  const rename = (path: NodePath<Keyed>) => {
+    const key = plainKey(path.node);
+    if (!key || !Object.hasOwn(names, key.name)) return;
+    const short = t.identifier(names[key.name]!);
+    if (t.isMemberExpression(path.node)) path.node.property = short;
+    else path.node.key = short;
+    if (t.isObjectProperty(path.node)) path.node.shorthand = false;
+  };
+  return { visitor: { [keyedTypes]: rename } as Visitor };
+}
+
+/** The unquoted key of a member access or definition, if it has one. */
+function plainKey(node: Keyed): t.Identifier | undefined {
+  if (node.computed) return undefined;
+  if (t.isMemberExpression(node)) {
+    if (t.isIdentifier(node.object, { name: "BOARD" })) return undefined;
+    return t.isIdentifier(node.property) ? node.property : undefined;
+  }
+  if (t.isClassMethod(node) && node.kind === "constructor") return undefined;
+  return t.isIdentifier(node.key) ? node.key : undefined;
+}
+
+const reservedWords = new Set("do if in of".split(" "));
+
+/** a, b, … Z, aa, ab, … without reserved words. */
+function shortNames(): () => string {
+  const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  let index = 0;
+  const at = (n: number): string =>
+    (n < first.length ? "" : at(Math.floor(n / first.length) - 1)) + first[n % first.length];
+  return () => {
+    let name = at(index++);
+    while (reservedWords.has(name)) name = at(index++);
+    return name;
+  };
+}

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseSync, types as t } from "@babel/core";
+import type { Board } from "../../../boards/index.ts";
+import type { PartSource } from "./core.ts";
+import { BuildError } from "./errors.ts";
+
+/** Where the framework's own sources lie. */
+export const firmwareRoot = join(dirname(fileURLToPath(import.meta.url)), "../../../firmware");
+
+/** Names by which app and framework know each other at least; `appNames.ts` adds what the app API offers. */
+const appInterface =
+  "start healthy readyToReboot wipe metrics settings regions name clear min max last default";
+
+/** Property names that stay as they are in framework code, besides the interpreter's. */
+export async function reservedNames(further: string[] = []): Promise<string[]> {
+  const file = join(firmwareRoot, "runtime/appNames.ts");
+  const names = appInterface.split(" ");
+  if (existsSync(file)) names.push(...(await import(pathToFileURL(file).href)).appNames);
+  return [...new Set([...names, ...further])].sort();
+}
+
+/** The framework's sources for a board: the core's parts by the enum in core/parts.ts, `.boot0`, the runtime.
+ *  A part `Link` is linkMqtt.ts or linkSerial.ts, by how the board reaches the agent.
+ *  @throws BuildError BUILD_PART_MISSING when a part has no file */
+export function frameworkSources(board: Board): {
+  parts: PartSource[];
+  boot0File: string;
+  runtimeFile: string;
+} {
+  const core = join(firmwareRoot, "core");
+  const link = board.link === "mqtt" ? "Mqtt" : "Serial";
+  const parts = enumMembers(join(core, "parts.ts"), "Part").map(([member, id]) => {
+    const name = member[0]!.toLowerCase() + member.slice(1);
+    const candidates = [`${name}.ts`, `${name}${link}.ts`].map((file) => join(core, "parts", file));
+    const file = candidates.find((candidate) => existsSync(candidate));
+    if (file) return { id, name, file };
+    throw new BuildError({
+      code: "BUILD_PART_MISSING",
+      place: { file: join(core, "parts.ts") },
+      found: `part ${member}: expected ${candidates.join(" or ")}, got neither`,
+      remedy: "Add the file, or take the part out of the enum",
+    });
+  });
+  return {
+    parts,
+    boot0File: join(core, "boot0.ts"),
+    runtimeFile: join(firmwareRoot, "runtime/main.ts"),
+  };
+}
+
+/** Members of a numeric enum, read from its source: a const enum leaves nothing to import. */
+function enumMembers(file: string, name: string): [string, number][] {
+  const ast = parseSync(readFileSync(file, "utf8"), {
+    configFile: false,
+    babelrc: false,
+    sourceType: "module",
+    filename: file,
+    parserOpts: { plugins: ["typescript"] },
+  });
+  const members: [string, number][] = [];
+  let next = 0;
+  t.traverseFast(ast!, (node) => {
+    if (!t.isTSEnumDeclaration(node) || node.id.name !== name) return;
+    for (const member of node.members) {
+      if (t.isNumericLiteral(member.initializer)) next = member.initializer.value;
+      members.push([t.isIdentifier(member.id) ? member.id.name : member.id.value, next++]);
+    }
+  });
+  return members;
+}
