@@ -6,14 +6,23 @@ import { nodeHal } from "../support/nodeHal.ts";
 const half = 4096;
 const blank = () => new Uint8Array(2 * half).fill(255);
 const open = (flash: Uint8Array) => openJournal(nodeHal(flash), 0, half, 4096);
-const key = (n: number) => [n, new Uint8Array(32).fill(0x40 + n), new Uint8Array(32), new Uint8Array(8), 0];
-const holds = (flash: Uint8Array, n: number) => Buffer.from(flash).includes(Buffer.alloc(32, 0x40 + n));
+const key = (n: number) => [
+  n,
+  new Uint8Array(32).fill(0x40 + n),
+  new Uint8Array(32),
+  new Uint8Array(8),
+  0,
+];
+const holds = (flash: Uint8Array, n: number) =>
+  Buffer.from(flash).includes(Buffer.alloc(32, 0x40 + n));
 
 describe("journal", () => {
   it("gives back the newest value of each type after a restart, also over many page changes", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 1e9 })), { maxLength: 400 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 1e9 })), {
+          maxLength: 400,
+        }),
         (puts) => {
           const flash = blank();
           let j = open(flash);
@@ -24,8 +33,7 @@ describe("journal", () => {
             if (i % 37 === 0) j = open(flash);
           });
           j = open(flash);
-          for (let t = 1; t < 10; t++)
-            expect(j.get(t)).toEqual(want.has(t) ? [want.get(t)] : null);
+          for (let t = 1; t < 10; t++) expect(j.get(t)).toEqual(want.has(t) ? [want.get(t)] : null);
         },
       ),
       { numRuns: 40, seed: 7 },

@@ -1,13 +1,13 @@
+import type { Kit } from "../../firmware/core/kit.ts";
 import frames from "../../firmware/core/parts/frames.ts";
 import handshake from "../../firmware/core/parts/handshake.ts";
 import lms from "../../firmware/core/parts/lms.ts";
 import suit from "../../firmware/core/parts/suit.ts";
-import type { Kit } from "../../firmware/core/kit.ts";
 import { Part } from "../../firmware/core/parts.ts";
 import { drbg } from "../../firmware/crypto/drbg.ts";
 import { hmac, hmacPads, lp, pads, same, t16 } from "../../firmware/crypto/hmac.ts";
-import { decode, encode } from "../../firmware/protocol/cbor.ts";
 import type { Hal } from "../../firmware/hal/hal.ts";
+import { decode, encode } from "../../firmware/protocol/cbor.ts";
 
 /** Kit over a HAL on Node, with the parts' own TypeScript. What a test does not give is missing on purpose. */
 export function testKit(h: Hal, given: Partial<Kit>): Kit {

@@ -148,7 +148,7 @@ export default (k: Kit) =>
       Array.isArray(image) && image[0] === -16 && isBytes(image[1]) && image[1].length === 32,
       Code.ManifestMalformed,
     );
-    const numbers = [m[2], p[14], p[-1], p[-3], p[-4]];
+    const numbers = [m[2], p[14], p[-1], p[-3] || 0, p[-4] || 0];
     numbers.forEach((v) => need(typeof v === "number" && v >= 0, Code.ManifestMalformed));
-    return [m[2], p[14], image[1].slice(0), p[-1], p[-3], p[-4]];
+    return [m[2], p[14], image[1].slice(0), p[-1], p[-3] || 0, p[-4] || 0];
   };
