@@ -103,12 +103,15 @@ export function resumeRollout(
   const accepted = new Set(record.acknowledged);
   const effects: RolloutEffect[] = [];
   for (const [serial, entry] of Object.entries(seen.record.progress ?? {})) {
-    progress[serial] = entry;
+    const next = { ...entry };
+    progress[serial] = next;
     if (entry.cause !== null && entry.cause !== entry.acknowledged) {
-      progress[serial] = { ...entry, acknowledged: entry.cause };
+      next.acknowledged = entry.cause;
       accepted.add(serial);
-    } else if (open.has(serial)) {
-      progress[serial] = { ...entry, offeredMs: nowMs, deliveredMs: null };
+    }
+    if (open.has(serial)) {
+      next.offeredMs = nowMs;
+      next.deliveredMs = null;
       effects.push({ kind: "offer", serial, sequence: record.policy.sequence });
     }
   }
@@ -122,7 +125,8 @@ export function resumeRollout(
     pausedMs: null,
     endedMs: null,
     haltReason: null,
-    vitalsAcknowledged: record.status === "halted" || record.vitalsAcknowledged === true,
+    vitalsAcknowledged: record.isHaltedForVitals === true || record.vitalsAcknowledged === true,
+    isHaltedForVitals: false,
   };
   const count = resumed.acknowledged.length - record.acknowledged.length;
   const text = `${by} resumed the rollout and acknowledged ${count} failed ${count === 1 ? "device" : "devices"}.`;

@@ -27,18 +27,21 @@ export function rolloutEvent(
   return { kind: "event", event };
 }
 
+/** Why a rollout stops. */
+export interface Stop {
+  /** what was found, with figures, without the place */
+  reason: string;
+  wave: number;
+  /** false for a stop that says nothing against the release (deadline, policy "keep") */
+  isReverting: boolean;
+  isForVitals: boolean;
+}
+
 /** Stops a rollout for what was seen: withdraws open offers and, when the policy says so, takes confirmed devices back and
- *  poisons the release. Pure.
- *  @param reason what was found, with figures, without the place
- *  @param isReverting false for a stop that says nothing against the release (deadline) */
-export function halt(
-  seen: Survey,
-  reason: string,
-  wave: number,
-  isReverting: boolean,
-  nowMs: number,
-): RolloutStep {
+ *  poisons the release. Pure. */
+export function halt(seen: Survey, stop: Stop, nowMs: number): RolloutStep {
   const { policy } = seen.record;
+  const { reason, wave, isReverting } = stop;
   const text = `halted in ${waveWords(seen.record, wave)}: ${reason}`;
   let record: RolloutRecord = {
     ...seen.record,
@@ -46,6 +49,7 @@ export function halt(
     endedMs: nowMs,
     haltReason: text,
     isReverting,
+    isHaltedForVitals: stop.isForVitals,
     verdicts: [
       ...seen.record.verdicts,
       { wave, result: isReverting ? "revert" : "hold", reason, atMs: nowMs },

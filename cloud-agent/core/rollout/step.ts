@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { halt, rolloutEvent, takeBack } from "./halt.ts";
+import { halt, rolloutEvent, type Stop, takeBack } from "./halt.ts";
 import { type Survey, survey, type WaveTally } from "./survey.ts";
 import type {
   DeviceProgress,
@@ -32,7 +32,7 @@ export function stepRollout(record: RolloutRecord, view: RolloutView, nowMs: num
   const vitals =
     view.vitals === null ? null : judgeVitals(seen.record, view.vitals, seen.updated, seen.others);
   const stop = stopReason(seen, view, vitals, nowMs);
-  if (stop !== null) return halt(seen, stop.reason, stop.wave, stop.isReverting, nowMs);
+  if (stop !== null) return halt(seen, stop, nowMs);
   const moved = advance(seen, vitals, nowMs);
   return offerOpenWaves(moved, seen, nowMs);
 }
@@ -42,23 +42,24 @@ function stopReason(
   view: RolloutView,
   vitals: VitalsJudgement | null,
   nowMs: number,
-): { reason: string; wave: number; isReverting: boolean } | null {
+): Stop | null {
   const { record, tallies } = seen;
   const isReverting = record.policy.onHalt === "revert";
   if (view.release.poisonedMs !== null) {
     const reason = `release ${view.release.sequence} was poisoned: ${view.release.poisonReason ?? "no reason given"}`;
-    return { reason, wave: record.wave, isReverting };
+    return { reason, wave: record.wave, isReverting, isForVitals: false };
   }
   const over = tallies.find((tally) => tally.wave <= record.wave && isOver(record, tally));
   const isWorse = vitals !== null && vitals.isWorse && record.vitalsAcknowledged !== true;
   if (over !== undefined || isWorse) {
     const tally = over ?? tallies[record.wave]!;
-    return { reason: evidence(tally, vitals), wave: tally.wave, isReverting };
+    const reason = evidence(tally, vitals);
+    return { reason, wave: tally.wave, isReverting, isForVitals: isWorse };
   }
   if (record.policy.deadlineMs !== null && nowMs >= record.policy.deadlineMs) {
     const updated = seen.updated.length;
     const reason = `the deadline passed with ${updated} of ${updated + seen.others.length} devices updated`;
-    return { reason, wave: record.wave, isReverting: false };
+    return { reason, wave: record.wave, isReverting: false, isForVitals: false };
   }
   return null;
 }

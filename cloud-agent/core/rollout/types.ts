@@ -82,6 +82,8 @@ export interface RolloutRecord {
   isReverting?: boolean;
   /** true when an operator resumed after a halt for vitals: that evidence does not halt again */
   vitalsAcknowledged?: boolean;
+  /** true when worse vitals were among the reasons of the last halt */
+  isHaltedForVitals?: boolean;
 }
 
 /** Why a device that was offered the release does not run it. Silent is no cause: it is listed and never counted. */
