@@ -1,0 +1,49 @@
+import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { toBytes } from "./bytes.ts";
+import type { Machine } from "./machine.ts";
+
+/** require("crypto") and the AES class, as far as the board file says the build has them. */
+export function cryptoLib(machine: Machine): {
+  library: Record<string, unknown>;
+  aes: Record<string, unknown> | undefined;
+} {
+  const { sha256, aes } = machine.board.crypto;
+  const bytes = (data: unknown) => toBytes(data, machine.error);
+  const buffer = (data: Uint8Array) => machine.realm.bytes(data).buffer;
+  const hash = (algorithm: string) =>
+    machine.native((data: unknown) =>
+      // The interpreter only prints an error when the data has no bytes, and returns undefined.
+      data === undefined ? undefined : buffer(createHash(algorithm).update(bytes(data)).digest()),
+    );
+  const crypt = (isEncrypt: boolean) =>
+    machine.native((data: unknown, key: unknown, options: unknown) => {
+      const { iv, mode = "CBC" } = (options ?? {}) as { iv?: unknown; mode?: string };
+      const keyBytes = bytes(key);
+      if (![16, 24, 32].includes(keyBytes.length)) return undefined;
+      const name = `aes-${keyBytes.length * 8}-${mode.toLowerCase()}`;
+      const ivBytes = mode === "ECB" ? null : iv === undefined ? new Uint8Array(16) : bytes(iv);
+      const cipher = (isEncrypt ? createCipheriv : createDecipheriv)(name, keyBytes, ivBytes);
+      cipher.setAutoPadding(false);
+      return buffer(Buffer.concat([cipher.update(bytes(data)), cipher.final()]));
+    });
+  const aesClass = aes
+    ? machine.realm.object({ encrypt: crypt(true), decrypt: crypt(false) })
+    : undefined;
+  const library = machine.realm.object({ SHA1: hash("sha1") });
+  if (sha256) Object.assign(library, { SHA224: hash("sha224"), SHA256: hash("sha256") });
+  if (aesClass) library.AES = aesClass;
+  return { library, aes: aesClass };
+}
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  return c;
+});
+
+/** CRC-32 (IEEE), as E.CRC32 computes it. */
+export function crc32(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of data) crc = (crc >>> 8) ^ crcTable[(crc ^ byte) & 255]!;
+  return (crc ^ 0xffffffff) >>> 0;
+}

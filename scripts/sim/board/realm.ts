@@ -1,0 +1,171 @@
+import vm from "node:vm";
+import { allowedGlobals, allowedValues } from "./allowed.ts";
+import { promiseText } from "./promiseText.ts";
+
+/** Thrown by `Realm.timed` when device code ran longer than the host allows. */
+export class RanTooLong extends Error {
+  readonly code = "RAN_TOO_LONG";
+  constructor() {
+    super("device code did not return");
+  }
+}
+
+/** Constructors of a board's context. Values handed to device code must be made by these, or its `instanceof` fails. */
+export interface Builtins {
+  Uint8Array: typeof Uint8Array;
+  ArrayBuffer: typeof ArrayBuffer;
+  Array: ArrayConstructor;
+  Object: ObjectConstructor;
+  Error: ErrorConstructor;
+  TypeError: TypeErrorConstructor;
+}
+
+/** What the realm needs of the board. */
+export interface RealmHost {
+  nowMs(): number;
+  later(fn: () => void): void;
+  unhandledRejection(reason: unknown): void;
+}
+
+/** One fresh JavaScript world with Espruino's share of the language. */
+export class Realm {
+  readonly context: vm.Context;
+  readonly builtins: Builtins;
+  readonly global: Record<string, unknown>;
+  private readonly nativeEval: (text: string) => unknown;
+
+  constructor(host: RealmHost, detokenise?: (text: string) => string) {
+    this.context = vm.createContext({}, { codeGeneration: { strings: true, wasm: false } });
+    this.global = this.run("globalThis", "realm") as Record<string, unknown>;
+    this.builtins = this.run(
+      "({Uint8Array:Uint8Array,ArrayBuffer:ArrayBuffer,Array:Array,Object:Object,Error:Error,TypeError:TypeError})",
+      "realm",
+    ) as Builtins;
+    this.nativeEval = this.global.eval as (text: string) => unknown;
+    const define = this.run("(function(o,k,v){o[k]=v})", "realm") as Define;
+    define(this.global, "Promise", this.promise(host));
+    restrict(this.global);
+    this.tameDateAndRandom(host);
+    if (detokenise) this.global.eval = (text: unknown) => this.evaluate(text, detokenise);
+  }
+
+  /** Evaluates a text at the top level of this world. */
+  run(text: string, filename: string): unknown {
+    return new vm.Script(text, { filename }).runInContext(this.context);
+  }
+
+  /** A plain object of this world with the given members. */
+  object(members: Record<string, unknown> = {}): Record<string, unknown> {
+    return Object.assign(new this.builtins.Object() as Record<string, unknown>, members);
+  }
+
+  /** An array of this world. */
+  array(items: readonly unknown[] = []): unknown[] {
+    const out = new this.builtins.Array() as unknown[];
+    for (const item of items) out.push(item);
+    return out;
+  }
+
+  /** A Uint8Array of this world with a copy of the bytes. */
+  bytes(data: Uint8Array): Uint8Array {
+    const out = new this.builtins.Uint8Array(data.length);
+    out.set(data);
+    return out;
+  }
+
+  /** Device code passes strings through eval only: anything else comes back as it is, as in the language. */
+  private evaluate(text: unknown, detokenise: (text: string) => string): unknown {
+    return this.nativeEval(typeof text === "string" ? detokenise(text) : (text as string));
+  }
+
+  private promise(host: RealmHost): unknown {
+    const make = this.run(promiseText, "promise") as (
+      later: unknown,
+      unhandled: unknown,
+    ) => unknown;
+    return make(
+      (fn: () => void) => host.later(fn),
+      (reason: unknown) => host.unhandledRejection(reason),
+    );
+  }
+
+  private tameDateAndRandom(host: RealmHost): void {
+    const install = this.run(dateText, "date") as (now: () => number) => void;
+    install(() => host.nowMs());
+    const math = this.global.Math as Record<string, unknown>;
+    // Its numbers are the same at every start on half of the boards; device code has a Random port.
+    math.random = () => {
+      throw new this.builtins.Error("Math.random is banned on the device");
+    };
+    math.clip = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
+    math.wrap = (x: number, max: number) => ((x % max) + max) % max;
+  }
+}
+
+type Define = (target: unknown, key: string, value: unknown) => void;
+
+const dateText = `(function (now) {
+  var Native = Date;
+  function Fake(a, b, c, d, e, f, g) {
+    if (!(this instanceof Fake)) return new Native(now()).toString();
+    var n = arguments.length;
+    if (n === 0) return new Native(now());
+    if (n === 1) return new Native(a);
+    return new Native(a, b, c || 1, d || 0, e || 0, f || 0, g || 0);
+  }
+  Fake.prototype = Native.prototype;
+  Fake.prototype.constructor = Fake;
+  Fake.parse = Native.parse;
+  Fake.now = function () { return now(); };
+  Date = Fake;
+})`;
+
+function restrict(global: Record<string, unknown>): void {
+  for (const name of Object.getOwnPropertyNames(global)) {
+    if (!allowedGlobals[name] && !allowedValues.includes(name))
+      Reflect.deleteProperty(global, name);
+  }
+  for (const [name, allowed] of Object.entries(allowedGlobals)) {
+    const value = global[name] as Record<string, unknown> | undefined;
+    if (!value) continue;
+    strip(value, `${allowed.own} prototype length name BYTES_PER_ELEMENT`);
+    const proto = value.prototype as Record<string, unknown> | undefined;
+    if (!proto) continue;
+    strip(proto, `${allowed.proto} BYTES_PER_ELEMENT`);
+    // Methods of all typed arrays live on one hidden prototype above theirs.
+    const parent = Object.getPrototypeOf(proto) as Record<string, unknown> | null;
+    if (name === "Uint8Array" && parent) {
+      strip(parent, allowed.proto);
+      strip(parent.constructor as unknown as Record<string, unknown>, "prototype length name");
+    }
+  }
+}
+
+function strip(target: Record<string, unknown>, keep: string): void {
+  const names = new Set(keep.split(" "));
+  for (const name of Object.getOwnPropertyNames(target)) {
+    if (!names.has(name)) Reflect.deleteProperty(target, name);
+  }
+}
+
+const launchpad = vm.createContext({ go: null as (() => unknown) | null });
+const launch = new vm.Script("go()");
+let depth = 0;
+
+/** Runs fn and stops it, device code included, after limitMs of the host's time; an endless loop must not stop the host.
+ *  @param limitMs 0 = no limit, which saves some 50 µs per call
+ *  @throws RanTooLong; and whatever fn throws */
+export function timed<T>(limitMs: number, fn: () => T): T {
+  if (!limitMs || depth > 0) return fn();
+  depth++;
+  try {
+    launchpad.go = fn;
+    return launch.runInContext(launchpad, { timeout: limitMs }) as T;
+  } catch (error) {
+    if ((error as { code?: string }).code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
+      throw new RanTooLong();
+    throw error;
+  } finally {
+    depth--;
+  }
+}

@@ -1,0 +1,114 @@
+/** A timer that was started on a clock. */
+export interface SimTimer {
+  cancel(): void;
+}
+
+/** The time that simulated boards live in. */
+export interface SimClock {
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+  /** Runs fn once, ms from now; fn never runs before `after` has returned. */
+  after(ms: number, fn: () => void): SimTimer;
+}
+
+/** The host's clock: for demos and fleets that talk to a real agent.
+ *  @returns a clock whose timers keep the process alive, as those of Node do */
+export function realClock(): SimClock {
+  return {
+    nowMs: () => Date.now(),
+    after(ms, fn) {
+      // setTimeout rounds 0 up to 1 ms, which a byte stream of queued callbacks would feel.
+      if (ms <= 0) {
+        const immediate = setImmediate(fn);
+        return { cancel: () => clearImmediate(immediate) };
+      }
+      const timeout = setTimeout(fn, Math.min(ms, 2 ** 31 - 1));
+      return { cancel: () => clearTimeout(timeout) };
+    },
+  };
+}
+
+interface Entry {
+  atMs: number;
+  order: number;
+  fn: (() => void) | null;
+}
+
+/** A clock that stands still until it is advanced. Timers due at the same moment run in the order they were started. */
+export class VirtualClock implements SimClock {
+  private ms: number;
+  private order = 0;
+  private readonly heap: Entry[] = [];
+
+  constructor(startMs = 1_750_000_000_000) {
+    this.ms = startMs;
+  }
+
+  nowMs(): number {
+    return this.ms;
+  }
+
+  after(ms: number, fn: () => void): SimTimer {
+    const entry: Entry = { atMs: this.ms + Math.max(0, ms), order: this.order++, fn };
+    push(this.heap, entry);
+    return {
+      cancel: () => {
+        entry.fn = null;
+      },
+    };
+  }
+
+  /** Runs all that is due within the next `ms`, in order of time, and leaves the clock `ms` later. */
+  advance(ms: number): void {
+    const endMs = this.ms + ms;
+    for (let entry = this.heap[0]; entry && entry.atMs <= endMs; entry = this.heap[0]) {
+      pop(this.heap);
+      this.ms = Math.max(this.ms, entry.atMs);
+      entry.fn?.();
+    }
+    this.ms = endMs;
+  }
+
+  /** Advances step by step until `done` is true.
+   *  @returns false when limitMs passed without it */
+  advanceUntil(done: () => boolean, limitMs: number): boolean {
+    const endMs = this.ms + limitMs;
+    while (!done()) {
+      const next = this.heap[0];
+      if (!next || next.atMs > endMs) {
+        this.advance(endMs - this.ms);
+        return done();
+      }
+      this.advance(Math.max(0, next.atMs - this.ms));
+    }
+    return true;
+  }
+}
+
+const earlier = (a: Entry, b: Entry) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+
+function push(heap: Entry[], entry: Entry): void {
+  let i = heap.push(entry) - 1;
+  while (i > 0) {
+    const parent = (i - 1) >> 1;
+    if (!earlier(entry, heap[parent]!)) break;
+    heap[i] = heap[parent]!;
+    i = parent;
+  }
+  heap[i] = entry;
+}
+
+function pop(heap: Entry[]): void {
+  const last = heap.pop()!;
+  if (!heap.length) return;
+  let i = 0;
+  for (;;) {
+    let child = 2 * i + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && earlier(heap[child + 1]!, heap[child]!)) child++;
+    if (!earlier(heap[child]!, last)) break;
+    heap[i] = heap[child]!;
+    i = child;
+  }
+  heap[i] = last;
+}
