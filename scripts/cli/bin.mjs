@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import { register } from "tsx/esm/api";
+
+// The command is TypeScript and runs as it stands; there is no build step that could be forgotten.
+register();
+await import(new URL("./main.ts", import.meta.url).href);

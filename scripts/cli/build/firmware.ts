@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import type { Board } from "../../../boards/index.ts";
+import { checkBudget } from "./budget.ts";
+import { buildCore, type Core, headerBytes } from "./core.ts";
+import { buildApp, buildRuntime, composeImage } from "./image.ts";
+import { frameworkSources } from "./sources.ts";
+import type { BuildOptions } from "./text.ts";
+
+/** Bytes of one piece against what the board allows. */
+export interface SizeRow {
+  name: string;
+  bytes: number;
+  /** absent for a piece that counts in a sum below it */
+  budgetBytes?: number;
+}
+
+/** Everything a board is flashed with, built from one app. */
+export interface Firmware {
+  board: string;
+  core: Core;
+  runtimeText: string;
+  appText: string;
+  /** what a slot holds */
+  imageText: string;
+  /** SHA-256 of the image's bytes, hex */
+  digest: string;
+  sizes: SizeRow[];
+}
+
+/** Builds core, framework and app of one board.
+ *  @throws BuildError for anything that would not run, fit or be safe there */
+export async function buildFirmware(
+  board: Board,
+  appFile: string,
+  options: BuildOptions = {},
+): Promise<Firmware> {
+  // The app is the caller's own work: its errors come first.
+  const appText = await buildApp(board, appFile, options);
+  const sources = frameworkSources(board);
+  const core = await buildCore(board, sources, options);
+  const runtimeText = await buildRuntime(board, sources.runtimeFile, core.names, options);
+  const imageText = composeImage(runtimeText, appText);
+  const slotBytes = board.plan.slotPages * board.pageBytes;
+  checkBudget(board, [["image", imageText.length]], slotBytes, options);
+  const digest = createHash("sha256").update(Buffer.from(imageText, "latin1")).digest("hex");
+  const { budget } = board;
+  const sizes: SizeRow[] = [
+    ...core.parts.map((part) => ({ name: `core/${part.name}`, bytes: part.bytes })),
+    { name: "core/.boot0", bytes: core.boot0Text.length },
+    { name: "core", bytes: coreBytes(core), budgetBytes: budget.coreBytes },
+    { name: "framework", bytes: runtimeText.length, budgetBytes: budget.frameworkBytes },
+    { name: "app", bytes: appText.length, budgetBytes: budget.appBytes },
+    { name: "image in slot", bytes: imageText.length, budgetBytes: slotBytes },
+  ];
+  return { board: board.id, core, runtimeText, appText, imageText, digest, sizes };
+}
+
+function coreBytes(core: Core): number {
+  return core.coreText.length + core.boot0Text.length + 2 * headerBytes;
+}

@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { register as registerBuild } from "./build/command.ts";
+
+const packageFile = new URL("../../package.json", import.meta.url);
+
+/** The `fleetling` command with all its subcommands. Each lives in its folder and registers itself. */
+export function createProgram(): Command {
+  const program = new Command("fleetling")
+    .description("Build, sign, ship and look after firmware of Espruino-class devices")
+    .version(JSON.parse(readFileSync(packageFile, "utf8")).version)
+    .showHelpAfterError("Try --help.");
+  registerBuild(program);
+  return program;
+}
+
+/** Whether an error explains itself: it carries a code of ours, so its stack would only hide the message. */
+function isExplained(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
+}
+
+try {
+  await createProgram().parseAsync(process.argv);
+} catch (error) {
+  process.stderr.write(
+    isExplained(error) ? `${error.message}\n` : `${(error as Error)?.stack ?? error}\n`,
+  );
+  process.exitCode = 1;
+}
