@@ -17,6 +17,7 @@ export const enum AgentCode {
   ReleaseDiffers = 620,
   ReleaseKeysMissing = 621,
   ReleaseClassTwice = 622,
+  LeafReused = 623,
   RolloutStateWrong = 630,
   RolloutPolicyInvalid = 631,
   ApproverIsAuthor = 632,
@@ -169,6 +170,11 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "ReleaseClassTwice",
     status: 422,
     next: "Send one image per class.",
+  },
+  [AgentCode.LeafReused]: {
+    name: "LeafReused",
+    status: 422,
+    next: "Stop using this release key and replace the key set; see the runbook on key loss.",
   },
   [AgentCode.RolloutStateWrong]: {
     name: "RolloutStateWrong",

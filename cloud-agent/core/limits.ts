@@ -19,6 +19,13 @@ export const releaseBodyBytesMax = 24 * 1024 * 1024;
 /** Body of every other request. */
 export const bodyBytesMax = 64 * 1024;
 
+/** Devices of one read of the fleet: about 4 ms, so that check-ins in between do not wait. */
+export const devicesPerReadMax = 500;
+/** Vitals rows per device that a step looks at: a day of one check-in a minute. */
+export const vitalsRowsPerDeviceMax = 1440;
+/** Lab offers kept in memory: 32 × 516 kB is 17 MB at most. */
+export const labOffersMax = 32;
+
 /** Page of a list. */
 export const pageRowsMax = 500;
 export const pageRowsDefault = 100;
@@ -33,7 +40,3 @@ export const eventStreamPingMs = 20_000;
 export const settingsMax = 16;
 export const settingNameCharsMax = 16;
 export const settingTextCharsMax = 48;
-
-/** Serial numbers, groups or tags that one policy may name. */
-export const policyNamesMax = 10_000;
-export const policyWavesMax = 32;

@@ -15,7 +15,8 @@ import type { Tx } from "./store.ts";
 
 /** Rows in one INSERT: 4 columns × 500 stays far below SQLite's 32,766 and PostgreSQL's 65,535 parameters. */
 const insertRowsMax = 500;
-const activeStatuses = ["running", "paused", "halted"];
+/** `status` of the table: an aborted rollout that still takes devices back is "reverting" there. */
+const activeStatuses = ["running", "paused", "halted", "reverting"];
 
 /** One transaction's view of the tables. */
 export class SqlTx implements Tx {
@@ -218,6 +219,7 @@ export class SqlTx implements Tx {
       .values({ sequence: release.sequence, ...columns })
       .onConflict((conflict) => conflict.column("sequence").doUpdateSet(columns))
       .execute();
+    await this.#markPlans();
   }
 
   async releases(): Promise<ReleaseRecord[]> {
@@ -259,12 +261,23 @@ export class SqlTx implements Tx {
   }
 
   async putRollout(rollout: RolloutRecord): Promise<void> {
-    const columns = { status: rollout.status, document: JSON.stringify(rollout) };
+    const isReverting = rollout.status === "aborted" && rollout.isReverting === true;
+    const status = isReverting ? "reverting" : rollout.status;
+    const columns = { status, document: JSON.stringify(rollout) };
     await this.#db
       .insertInto("rollouts")
       .values({ id: rollout.id, ...columns })
       .onConflict((conflict) => conflict.column("id").doUpdateSet(columns))
       .execute();
+    await this.#markPlans();
+  }
+
+  /** Lets readers keep rollouts and releases until one of them changes. */
+  async #markPlans(): Promise<void> {
+    await this.putMeta(
+      "plansRevision",
+      String(Number((await this.meta("plansRevision")) ?? 0) + 1),
+    );
   }
 
   async rollouts(filter: { activeOnly?: boolean }): Promise<RolloutRecord[]> {

@@ -64,6 +64,7 @@ export interface Tx {
 
   rollout(id: string): Promise<RolloutRecord | null>;
   putRollout(rollout: RolloutRecord): Promise<void>;
+  /** activeOnly: running, paused, halted, and aborted ones that still take devices back. */
   rollouts(filter: { activeOnly?: boolean }): Promise<RolloutRecord[]>;
 
   appendVitals(rows: VitalsRecord[]): Promise<void>;
@@ -86,6 +87,7 @@ export interface Tx {
   putToken(token: TokenRecord): Promise<void>;
   tokens(): Promise<TokenRecord[]>;
 
+  /** Named values. "plansRevision" changes with every put of a rollout or release. */
   meta(key: string): Promise<string | null>;
   putMeta(key: string, value: string): Promise<void>;
 }

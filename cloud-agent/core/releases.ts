@@ -1,0 +1,179 @@
+/** Releases come in signed and are checked before anything is stored. The agent holds no signing key. */
+import { createHash } from "node:crypto";
+import { Code } from "../../firmware/protocol/errors.ts";
+import { algHssLms, parseSign1 } from "../../firmware/protocol/host/cose.ts";
+import {
+  readEnvelope,
+  type TrustedKeys,
+  type VerifiedManifest,
+  verifyEnvelope,
+} from "../../firmware/protocol/host/suitVerify.ts";
+import type { Tx } from "../storage/store.ts";
+import { AgentCode, AgentError } from "./errors.ts";
+import type { Image } from "./ports.ts";
+import type { ReleaseImage, ReleaseRecord } from "./records.ts";
+
+export interface PublishRequest {
+  images: (Image & { board: string })[];
+  /** what the caller believes to publish; must agree with the manifests. Omitted: not compared */
+  sequence?: number;
+  /** used where the manifests carry no text */
+  version?: string;
+  type?: ReleaseRecord["type"];
+  notes?: string;
+  person: string;
+}
+
+interface CheckedImage {
+  record: ReleaseImage;
+  manifest: VerifiedManifest;
+  image: Image;
+}
+
+/** Stores a release whose every envelope is signed by the release keys and whose payloads are what was signed.
+ *  The same images again change nothing.
+ *  @throws AgentError ReleaseDiffers, ReleaseClassTwice, RequestInvalid, ImageDigest, LeafReused; CodedError for an
+ *  envelope that is not acceptable */
+export async function publishRelease(
+  tx: Tx,
+  request: PublishRequest,
+  options: { keys: TrustedKeys; nowMs: number },
+): Promise<{ release: ReleaseRecord; wasNew: boolean }> {
+  const images = request.images.map((image) => checkImage(image, options.keys));
+  const release = describe(request, images, options.nowMs);
+  const known = await tx.release(release.sequence);
+  if (known) {
+    if (sameImages(known, release)) return { release: known, wasNew: false };
+    throw new AgentError(
+      AgentCode.ReleaseDiffers,
+      `release ${release.sequence}: it was published with other images`,
+    );
+  }
+  for (const { image } of images) await recordLeaves(tx, image.envelope);
+  await tx.putRelease(release);
+  for (const { record, image } of images) {
+    await tx.putBlob(0, release.sequence, record.classId, image.envelope);
+    await tx.putBlob(1, release.sequence, record.classId, image.payload);
+  }
+  const boards = release.images.map((image) => image.board);
+  await tx.appendEvent(
+    {
+      kind: "releasePublished",
+      sequence: release.sequence,
+      text: `${request.person} published release ${release.sequence} (${release.version}) for ${boards.join(", ")}.`,
+      data: { version: release.version, boards, person: request.person },
+    },
+    options.nowMs,
+  );
+  return { release, wasNew: true };
+}
+
+/** @throws AgentError ReleaseNotFound */
+export async function needRelease(tx: Tx, sequence: number): Promise<ReleaseRecord> {
+  const release = await tx.release(sequence);
+  if (release) return release;
+  throw new AgentError(Code.ReleaseNotFound, `release ${sequence}: never published here`);
+}
+
+/** Texts of a release for one class; null when there are none or the release is poisoned. */
+export async function releaseImage(
+  tx: Tx,
+  sequence: number,
+  classId: string,
+): Promise<Image | null> {
+  const release = await tx.release(sequence);
+  if (!release || release.poisonedMs !== null) return null;
+  const envelope = await tx.blob(0, sequence, classId);
+  const payload = await tx.blob(1, sequence, classId);
+  return envelope && payload ? { envelope, payload } : null;
+}
+
+function checkImage(image: Image & { board: string }, keys: TrustedKeys): CheckedImage {
+  const manifest = verifyEnvelope(image.envelope, keys);
+  const digest = createHash("sha256").update(image.payload).digest("hex");
+  if (digest !== hex(manifest.digest) || image.payload.length !== manifest.sizeBytes) {
+    throw new AgentError(
+      Code.ImageDigest,
+      `image for ${image.board}: expected ${manifest.sizeBytes} bytes with digest ${hex(manifest.digest).slice(0, 16)}, ` +
+        `got ${image.payload.length} bytes with digest ${digest.slice(0, 16)}`,
+    );
+  }
+  const record = {
+    classId: hex(manifest.classId),
+    board: image.board,
+    digest,
+    sizeBytes: manifest.sizeBytes,
+    floor: manifest.floor,
+    envelopeBytes: image.envelope.length,
+  };
+  return { record, manifest, image };
+}
+
+function describe(request: PublishRequest, images: CheckedImage[], nowMs: number): ReleaseRecord {
+  const first = images[0]!.manifest;
+  const classes = new Set<string>();
+  for (const { record, manifest } of images) {
+    const expected = request.sequence ?? first.sequence;
+    if (manifest.sequence !== expected) {
+      throw new AgentError(
+        AgentCode.RequestInvalid,
+        `image for ${record.board}: expected sequence ${expected}, its manifest says ${manifest.sequence}`,
+      );
+    }
+    if (classes.has(record.classId)) {
+      throw new AgentError(
+        AgentCode.ReleaseClassTwice,
+        `release ${expected}: class ${record.classId} has two images`,
+      );
+    }
+    classes.add(record.classId);
+  }
+  // What was signed goes before what was merely sent.
+  return {
+    sequence: first.sequence,
+    version: first.text?.version ?? request.version ?? String(first.sequence),
+    type: first.text?.type ?? request.type ?? "feature",
+    notes: first.text?.notes ?? request.notes ?? "",
+    images: images.map((image) => image.record),
+    publishedMs: nowMs,
+    poisonedMs: null,
+    poisonReason: null,
+  };
+}
+
+function sameImages(a: ReleaseRecord, b: ReleaseRecord): boolean {
+  const key = (release: ReleaseRecord) =>
+    release.images
+      .map((image) =>
+        [image.classId, image.board, image.digest, image.sizeBytes, image.floor].join(),
+      )
+      .sort()
+      .join(";");
+  return key(a) === key(b);
+}
+
+/** An LMS leaf that signed two different manifests has given away enough to forge a third: such a release is refused,
+ *  and the loss of the key shows. */
+async function recordLeaves(tx: Tx, envelopeBytes: Uint8Array): Promise<void> {
+  const envelope = readEnvelope(envelopeBytes);
+  for (const bytes of envelope.blocks) {
+    const block = parseSign1(bytes);
+    if (block.alg !== algHssLms || block.kid === null) continue;
+    // HSS prefix (4 bytes), then the leaf number q (RFC 8554 §5.4, §6.2).
+    const leaf = Buffer.from(block.signature).readUInt32BE(4);
+    const key = `leaf:${hex(block.kid)}:${leaf}`;
+    const digest = hex(envelope.digestBytes);
+    const seen = await tx.meta(key);
+    if (seen === null) await tx.putMeta(key, digest);
+    else if (seen !== digest) {
+      throw new AgentError(
+        AgentCode.LeafReused,
+        `key ${hex(block.kid)}: leaf ${leaf} already signed another manifest`,
+      );
+    }
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

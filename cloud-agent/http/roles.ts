@@ -1,0 +1,44 @@
+/** Who may call what. `admin` may call everything; a route that is missing here stops the agent from starting. */
+import type { TokenRecord } from "../core/records.ts";
+
+export type Role = TokenRecord["role"];
+
+const readers: Role[] = ["viewer", "operator", "releaser", "approver", "installer"];
+
+/** Routes that anybody may call. */
+export const publicRoutes = new Set(["GET /healthz", "GET /readyz", "GET /openapi.json"]);
+
+/** Roles per route, beside `admin`. */
+export const routeRoles: Record<string, Role[]> = {
+  "POST /v1/births": ["line"],
+  "GET /v1/devices": readers,
+  "GET /v1/devices/:serial": readers,
+  "GET /v1/devices/:serial/vitals": readers,
+  "GET /v1/devices/:serial/events": readers,
+  "GET /v1/devices/:serial/why": readers,
+  "GET /v1/devices/:serial/next": readers,
+  "GET /v1/devices/:serial/certificate": readers,
+  "POST /v1/devices/:serial/decommission": ["operator", "installer"],
+  "POST /v1/devices/:serial/revert": ["operator"],
+  "PUT /v1/devices/:serial/settings": ["operator", "installer"],
+  "PUT /v1/devices/:serial/labels": ["operator", "installer"],
+  "POST /v1/claims": ["operator", "installer"],
+  "POST /v1/releases": ["releaser"],
+  "GET /v1/releases": readers,
+  "GET /v1/releases/:sequence": readers,
+  "POST /v1/rollouts": ["operator", "releaser"],
+  "GET /v1/rollouts": readers,
+  "GET /v1/rollouts/:id": readers,
+  "POST /v1/rollouts/:id/start": ["operator", "approver"],
+  // Whoever sees harm may stop it.
+  "POST /v1/rollouts/:id/pause": ["operator", "approver", "releaser"],
+  "POST /v1/rollouts/:id/resume": ["operator", "approver"],
+  "POST /v1/rollouts/:id/abort": ["operator", "approver"],
+  "GET /v1/events": readers,
+  "GET /v1/events/stream": readers,
+  "GET /v1/summary": readers,
+  "POST /v1/tokens": [],
+  "GET /v1/tokens": [],
+  "POST /v1/lab/offers": ["operator", "releaser"],
+  "DELETE /v1/lab/offers/:serial": ["operator", "releaser"],
+};

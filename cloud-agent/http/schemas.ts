@@ -1,0 +1,244 @@
+/** Shapes of requests and replies: they check, they strip what is not named, and they are the OpenAPI document. */
+import { Type } from "typebox";
+import {
+  pageRowsDefault,
+  pageRowsMax,
+  settingNameCharsMax,
+  settingsMax,
+  settingTextCharsMax,
+} from "../core/limits.ts";
+
+const closed = { additionalProperties: false };
+const uint32 = (options = {}) => Type.Integer({ minimum: 0, maximum: 0xffff_ffff, ...options });
+const time = (description = "milliseconds since 1970") => Type.Integer({ minimum: 0, description });
+const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Union([type, Type.Null()]);
+const hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${bytes * 2}}$` });
+const text = (max: number) => Type.String({ minLength: 1, maxLength: max });
+
+export const serial = Type.String({ pattern: "^[A-Z0-9-]{4,23}$" });
+export const serialParams = Type.Object({ serial }, closed);
+export const sequence = uint32({ minimum: 1 });
+
+export const problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.Integer({ description: "one number for device, wire, log and screen" }),
+    name: Type.String(),
+    next: Type.String({ description: "what to do now" }),
+  },
+  { description: "RFC 9457 problem document" },
+);
+/** Failures that any route can answer with. */
+export const failures = { "4xx": problem, "5xx": problem };
+
+export const pageQuery = Type.Object(
+  {
+    after: Type.Optional(Type.String({ maxLength: 64, description: "`next` of the page before" })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: pageRowsMax, default: pageRowsDefault }),
+    ),
+  },
+  closed,
+);
+
+export const birth = Type.Object(
+  {
+    serial,
+    model: text(32),
+    board: text(32),
+    hardwareRev: uint32(),
+    batch: text(64),
+    salt: hex(16),
+    kmId: uint32({ minimum: 1 }),
+    codeHash: hex(32),
+    receiptPublic: hex(48),
+    vendorId: hex(16),
+    classId: hex(16),
+    bornAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,3})?Z$" }),
+    station: text(64),
+  },
+  closed,
+);
+
+const order = Type.Object({
+  kind: Type.String({ description: "revert or wipe" }),
+  orderId: uint32(),
+  toSequence: Type.Optional(uint32()),
+  mode: Type.Optional(Type.Integer()),
+  createdMs: time(),
+  acceptedMs: Type.Optional(orNull(time())),
+});
+
+/** A device as people see it: claim secrets, nonces and tokens of its record are not named and so never leave. */
+export const device = Type.Object({
+  serial: Type.String(),
+  model: Type.String(),
+  board: Type.String(),
+  hardwareRev: Type.Integer(),
+  batch: Type.String(),
+  classId: Type.String(),
+  bornAt: Type.String(),
+  lifecycle: Type.Integer({
+    description:
+      "1 released, 2 claimPending, 3 operating, 4 transfer, 5 wiping, 6 retired, 7 maintenance",
+  }),
+  lifecycleName: Type.String(),
+  epoch: Type.Integer(),
+  account: orNull(Type.String()),
+  group: orNull(Type.String()),
+  site: orNull(Type.String()),
+  tags: Type.Array(Type.String()),
+  claimIntentUntilMs: orNull(time()),
+  runningSequence: uint32(),
+  runningDigest: Type.String({ description: "first 8 bytes, hex" }),
+  slotState: Type.Integer({ description: "0 confirmed, 1 trial, 2 recovery" }),
+  floor: uint32(),
+  otherSequence: uint32(),
+  otherValid: Type.Boolean(),
+  interpreter: Type.String(),
+  resetReason: Type.Integer(),
+  lastSeenMs: orNull(time()),
+  nextCheckInS: Type.Integer(),
+  checkInS: Type.Integer(),
+  settingsRevision: Type.Integer(),
+  wantedSettings: orNull(
+    Type.Object({
+      revision: Type.Integer(),
+      values: Type.Record(
+        Type.String(),
+        Type.Union([Type.Integer(), Type.String(), Type.Boolean()]),
+      ),
+    }),
+  ),
+  lastFailed: orNull(
+    Type.Object({
+      sequence: uint32(),
+      digest: Type.String(),
+      code: Type.Integer(),
+      text: Type.String(),
+    }),
+  ),
+  refused: orNull(Type.Object({ sequence: uint32(), code: Type.Integer() })),
+  download: orNull(
+    Type.Object({ sequence: uint32(), bytesDone: Type.Integer(), sizeBytes: Type.Integer() }),
+  ),
+  zombieContacts: Type.Integer(),
+  route: Type.String(),
+  order: orNull(order),
+});
+
+export const claimBody = Type.Object(
+  {
+    serial,
+    code: Type.String({ minLength: 1, maxLength: 64, description: "as printed on the label" }),
+    account: text(64),
+  },
+  closed,
+);
+
+export const decommissionBody = Type.Object(
+  {
+    mode: Type.Union([Type.Literal("resale"), Type.Literal("return"), Type.Literal("scrap")]),
+    person: text(80),
+  },
+  closed,
+);
+
+export const revertBody = Type.Object({ toSequence: Type.Optional(sequence) }, closed);
+
+export const settingsBody = Type.Object(
+  {
+    values: Type.Record(
+      Type.String({ pattern: `^[A-Za-z][A-Za-z0-9_.]{0,${settingNameCharsMax - 1}}$` }),
+      Type.Union([
+        Type.Integer({ minimum: -2147483648, maximum: 2147483647 }),
+        Type.String({ maxLength: settingTextCharsMax }),
+        Type.Boolean(),
+      ]),
+      { maxProperties: settingsMax, additionalProperties: false },
+    ),
+  },
+  closed,
+);
+
+export const labelsBody = Type.Object(
+  {
+    group: Type.Optional(orNull(text(64))),
+    site: Type.Optional(orNull(text(64))),
+    tags: Type.Optional(Type.Array(text(64), { maxItems: 16, uniqueItems: true })),
+    checkInS: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
+  },
+  closed,
+);
+
+export const event = Type.Object({
+  id: Type.Integer(),
+  atMs: time(),
+  kind: Type.String(),
+  serial: orNull(Type.String()),
+  rolloutId: orNull(Type.String()),
+  sequence: orNull(Type.Integer()),
+  code: orNull(Type.Integer()),
+  text: Type.String(),
+  data: Type.Record(Type.String(), Type.Unknown()),
+});
+export const eventPage = Type.Object({
+  events: Type.Array(event),
+  next: orNull(Type.Integer({ description: "afterId of the next page" })),
+});
+
+export const vitalsPage = Type.Object({
+  serial: Type.String(),
+  vitals: Type.Array(
+    Type.Object({
+      atMs: time(),
+      sequence: uint32(),
+      values: Type.Record(Type.String(), Type.Array(Type.Number())),
+    }),
+  ),
+});
+
+const base64 = (bytesMax: number) =>
+  Type.String({
+    pattern: "^[A-Za-z0-9+/]*={0,2}$",
+    minLength: 4,
+    maxLength: Math.ceil(bytesMax / 3) * 4,
+    description: "base64",
+  });
+export const envelopeText = (bytesMax: number) => base64(bytesMax);
+
+export const release = Type.Object({
+  sequence: uint32(),
+  version: Type.String(),
+  type: Type.String(),
+  notes: Type.String(),
+  publishedMs: time(),
+  poisonedMs: orNull(time()),
+  poisonReason: orNull(Type.String()),
+  images: Type.Array(
+    Type.Object({
+      classId: Type.String(),
+      board: Type.String(),
+      digest: Type.String(),
+      sizeBytes: Type.Integer(),
+      floor: uint32(),
+      envelopeBytes: Type.Integer(),
+    }),
+  ),
+});
+
+export const role = Type.Union(
+  (
+    ["viewer", "operator", "releaser", "approver", "line", "installer", "admin", "gateway"] as const
+  ).map((name) => Type.Literal(name)),
+);
+export const token = Type.Object({
+  id: Type.String(),
+  role: Type.String(),
+  name: Type.String(),
+  expiresMs: orNull(time()),
+});
