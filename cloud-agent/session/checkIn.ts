@@ -1,0 +1,124 @@
+import { Code } from "../../firmware/protocol/errors.ts";
+import type { CheckIn, CheckInInfo } from "../../firmware/protocol/host/deviceMessages.ts";
+import { SlotState } from "../../firmware/protocol/messages.ts";
+import type { DeviceRecord, NewEvent } from "../core/records.ts";
+import { hex, type Step } from "./context.ts";
+
+/** Brings the record up to date with an authenticated CHECKIN, and records what changed since the last one.
+ *  @returns the device as it stands now */
+export async function takeCheckIn(
+  step: Step,
+  device: DeviceRecord,
+  checkIn: CheckIn,
+): Promise<DeviceRecord> {
+  const { tx, incoming } = step;
+  for (const event of changes(device, checkIn.info)) {
+    await tx.appendEvent({ ...event, serial: device.serial }, incoming.nowMs);
+  }
+  if (Object.keys(checkIn.values).length > 0) {
+    const { serial } = device;
+    const sequence = checkIn.info.runningSequence;
+    await tx.appendVitals([{ serial, atMs: incoming.nowMs, sequence, values: checkIn.values }]);
+  }
+  if (checkIn.ignored.length > 0) {
+    step.ports.log.warn(
+      { serial: device.serial, ignored: checkIn.ignored },
+      "vitals that are not [min, max, last] were left out",
+    );
+  }
+  return settleRevert(step, withFacts(device, checkIn.info));
+}
+
+/** Events that a check-in means against what was known. Pure.
+ *  A device counts as updated only here: confirmed, and checked in with the new digest. */
+export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
+  const events: NewEvent[] = [];
+  const add = (kind: string, sequence: number, code: number, text: string, data = {}) =>
+    events.push({ kind, sequence, code, text, data });
+  const { download, failed, refused, runningSequence } = info;
+  const digest = hex(info.runningDigest);
+  if (before.lastSeenMs === null) add("firstContactMade", runningSequence, 0, "First check-in.");
+  if (download && download.sequence !== before.download?.sequence) {
+    add("updateStarted", download.sequence, Code.UpdateStarted, "The download began.");
+  }
+  const isOther = digest !== before.runningDigest || runningSequence !== before.runningSequence;
+  const isNews = isOther || info.slotState !== before.slotState;
+  const isFailedNews = failed !== null && !isSameFailure(before, failed);
+  const isBack = before.lastSeenMs !== null && runningSequence < before.runningSequence;
+  if (isFailedNews) {
+    const data = { digest: hex(failed.digest), text: failed.text };
+    const text = `Release ${failed.sequence} failed; the device runs ${runningSequence}.`;
+    add("updateReverted", failed.sequence, failed.code, text, data);
+  } else if (isBack && info.slotState !== SlotState.Trial) {
+    const text = `The device went back to release ${runningSequence}.`;
+    add("updateReverted", before.runningSequence, Code.RevertOrdered, text);
+  }
+  if (isNews && info.slotState === SlotState.Trial) {
+    add("updateInstalled", runningSequence, Code.UpdateInstalled, "The new image runs on trial.");
+  }
+  if (isNews && info.slotState === SlotState.Recovery) {
+    add("recoveryEntered", runningSequence, Code.SlotEmpty, "No slot holds a valid image.");
+  }
+  const isConfirmed = isNews && info.slotState === SlotState.Confirmed && !isBack && !isFailedNews;
+  if (isConfirmed && before.lastSeenMs !== null) {
+    add("updateConfirmed", runningSequence, Code.UpdateConfirmed, "The new image is confirmed.");
+  }
+  if (refused && !isSameRefusal(before, refused)) {
+    const text = `The device refused release ${refused.sequence} with code ${refused.code}.`;
+    add("updateRefused", refused.sequence, refused.code, text);
+  }
+  return events;
+}
+
+function isSameFailure(before: DeviceRecord, failed: NonNullable<CheckInInfo["failed"]>): boolean {
+  const last = before.lastFailed;
+  return (
+    last !== null &&
+    last.sequence === failed.sequence &&
+    last.digest === hex(failed.digest) &&
+    last.code === failed.code &&
+    last.text === failed.text
+  );
+}
+
+function isSameRefusal(before: DeviceRecord, refused: { sequence: number; code: number }): boolean {
+  return before.refused?.sequence === refused.sequence && before.refused.code === refused.code;
+}
+
+function withFacts(device: DeviceRecord, info: CheckInInfo): DeviceRecord {
+  return {
+    ...device,
+    runningSequence: info.runningSequence,
+    runningDigest: hex(info.runningDigest),
+    slotState: info.slotState,
+    floor: info.floor,
+    otherSequence: info.otherSequence,
+    otherValid: info.otherValid,
+    interpreter: info.interpreter,
+    resetReason: info.resetReason,
+    nextCheckInS: info.nextCheckInS || device.checkInS,
+    settingsRevision: info.settingsRevision,
+    lastFailed: info.failed && { ...info.failed, digest: hex(info.failed.digest) },
+    refused: info.refused,
+    download: info.download,
+  };
+}
+
+/** A revert whose ORDER-RESULT was lost is done when the device runs what was ordered. */
+async function settleRevert(step: Step, device: DeviceRecord): Promise<DeviceRecord> {
+  const { order } = device;
+  if (order?.kind !== "revert" || device.runningSequence !== order.toSequence) return device;
+  if (device.slotState === SlotState.Recovery) return device;
+  await step.tx.appendEvent(
+    {
+      kind: "orderDone",
+      serial: device.serial,
+      sequence: order.toSequence,
+      code: Code.Ok,
+      text: `The device runs release ${order.toSequence}, as ordered.`,
+      data: { orderId: order.orderId, order: "revert" },
+    },
+    step.incoming.nowMs,
+  );
+  return { ...device, order: null };
+}

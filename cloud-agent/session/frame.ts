@@ -1,0 +1,172 @@
+import { Code } from "../../firmware/protocol/errors.ts";
+import type { CloudMessage } from "../../firmware/protocol/host/cloudMessages.ts";
+import {
+  type DeviceEvent,
+  type DeviceMessage,
+  decodeDeviceMessage,
+  type OrderResult,
+} from "../../firmware/protocol/host/deviceMessages.ts";
+import { frameSid, openFrame } from "../../firmware/protocol/host/frames.ts";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import type { DeviceRecord, SessionRecord } from "../core/records.ts";
+import { answerFetch, contactAnswers, sealAnswers } from "./answers.ts";
+import { takeCheckIn } from "./checkIn.ts";
+import { takeCommit } from "./claim.ts";
+import { keysOf, Refusal, type Step } from "./context.ts";
+import { retiredRefusal } from "./hello.ts";
+import { countZombie } from "./zombie.ts";
+
+/** Takes a sealed frame of a running session.
+ *  @returns sealed answers, to be sent after the transaction; "unknownSession" when a handshake is needed
+ *  @throws Refusal FrameMac, FrameReplayed, EpochOld; CodedError for a malformed message */
+export async function takeFrame(step: Step): Promise<Uint8Array[] | "unknownSession"> {
+  const { ports, tx, incoming } = step;
+  const sid = frameSid(incoming.bytes);
+  if (sid === null) throw new Refusal(Code.MessageMalformed, "frame: too short");
+  const found = await findSession(step, sid);
+  if (!found) return "unknownSession";
+  const { device, session } = found;
+  const keys = keysOf(ports, device, session);
+  const frame = openFrame(keys, "up", incoming.bytes);
+  const { serial } = device;
+  if (!frame) {
+    throw new Refusal(Code.FrameMac, "frame: not of this session", { serial, isRecorded: true });
+  }
+  if (frame.counter <= session.receivedCounter) {
+    const text = `frame: expected a counter above ${session.receivedCounter}, got ${frame.counter}`;
+    throw new Refusal(Code.FrameReplayed, text, { serial });
+  }
+  if (device.lifecycle === Lifecycle.Retired) {
+    return countZombie(step, device, retiredRefusal(device));
+  }
+  const received: SessionRecord = { ...session, receivedCounter: frame.counter };
+  const isWipeOnly = session.epoch < device.epoch && isLeaving(device);
+  const taken = isWipeOnly
+    ? await takeWhileLeaving(step, device, frame.message)
+    : await takeMessage(step, device, frame.message);
+  const now = { ...taken.device, lastSeenMs: incoming.nowMs, route: incoming.route };
+  const answers = taken.isContact
+    ? [...(await contactAnswers(step, now, received, isWipeOnly)), ...taken.answers]
+    : taken.answers;
+  const sealed = sealAnswers(keys, received, answers);
+  await tx.putDevice(now);
+  await tx.putSession(sealed.session);
+  return sealed.frames;
+}
+
+async function findSession(
+  step: Step,
+  sid: string,
+): Promise<{ device: DeviceRecord; session: SessionRecord } | null> {
+  const { serialHint } = step.incoming;
+  const session =
+    serialHint === null ? await step.tx.sessionBySid(sid) : await step.tx.session(serialHint);
+  if (!session || session.sid !== sid) return null;
+  const device = await step.tx.device(session.serial);
+  if (!device) return null;
+  // After COMMIT the session of the old key lives on until the next handshake; any older one is over.
+  const isCurrent = session.epoch === device.epoch || session.epoch === device.epoch - 1;
+  return isCurrent || isLeaving(device) ? { device, session } : null;
+}
+
+function isLeaving(device: DeviceRecord): boolean {
+  return device.lifecycle === Lifecycle.Wiping || device.lifecycle === Lifecycle.Transfer;
+}
+
+export interface Taken {
+  device: DeviceRecord;
+  answers: CloudMessage[];
+  /** a check-in: REPLY and what waits are to be sent too */
+  isContact: boolean;
+}
+
+/** Takes one message out of a frame and does what it asks.
+ *  @throws CodedError for a malformed message */
+export async function takeMessage(
+  step: Step,
+  device: DeviceRecord,
+  bytes: Uint8Array,
+): Promise<Taken> {
+  const message: DeviceMessage = decodeDeviceMessage(bytes);
+  const done = (next: DeviceRecord, answers: CloudMessage[] = [], isContact = false): Taken => ({
+    device: next,
+    answers,
+    isContact,
+  });
+  switch (message.kind) {
+    case "checkIn":
+      return done(await takeCheckIn(step, device, message), [], true);
+    case "fetch":
+      return done(device, [await answerFetch(step, device, message)]);
+    case "event":
+      return done(await takeEvent(step, device, message));
+    case "commit": {
+      const taken = await takeCommit(step, device, message);
+      return done(taken.device, taken.answers);
+    }
+    case "orderResult":
+      return done(await takeOrderResult(step, device, message));
+    case "pong":
+      return done(device);
+  }
+}
+
+/** What a device with an older key may still say: that it took the wipe order, and nothing else. */
+async function takeWhileLeaving(
+  step: Step,
+  device: DeviceRecord,
+  bytes: Uint8Array,
+): Promise<Taken> {
+  const message = decodeDeviceMessage(bytes);
+  if (message.kind !== "orderResult") return { device, answers: [], isContact: true };
+  return { device: await takeOrderResult(step, device, message), answers: [], isContact: false };
+}
+
+async function takeEvent(
+  step: Step,
+  device: DeviceRecord,
+  event: DeviceEvent,
+): Promise<DeviceRecord> {
+  await step.tx.appendEvent(
+    {
+      kind: "deviceReported",
+      serial: device.serial,
+      code: event.code,
+      sequence: event.sequence,
+      text: event.text,
+      data: { detail: event.detail },
+    },
+    step.incoming.nowMs,
+  );
+  return device;
+}
+
+/** The device's answer to its order. A refused order is over; an accepted wipe is over only with its receipt. */
+async function takeOrderResult(
+  step: Step,
+  device: DeviceRecord,
+  result: OrderResult,
+): Promise<DeviceRecord> {
+  const { order } = device;
+  if (order?.orderId !== result.orderId) return device;
+  const isDone = result.code === Code.Ok;
+  const isWipe = order.kind === "wipe";
+  if (isWipe && isDone && order.acceptedMs !== null) return device;
+  const kind = !isDone ? "orderRefused" : isWipe ? "wipeAccepted" : "orderDone";
+  await step.tx.appendEvent(
+    {
+      kind,
+      serial: device.serial,
+      sequence: order.kind === "revert" ? order.toSequence : null,
+      code: result.code,
+      text: isDone
+        ? `The device accepted order ${order.orderId} (${order.kind}).`
+        : `The device refused order ${order.orderId} (${order.kind}) with code ${result.code}.`,
+      data: { orderId: order.orderId, order: order.kind },
+    },
+    step.incoming.nowMs,
+  );
+  if (!isWipe) return { ...device, order: null };
+  // A device that refuses its wipe now is asked again at the next contact: only the receipt ends a wipe.
+  return isDone ? { ...device, order: { ...order, acceptedMs: step.incoming.nowMs } } : device;
+}

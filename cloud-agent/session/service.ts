@@ -1,0 +1,70 @@
+import { Code } from "../../firmware/protocol/errors.ts";
+import { createEmbeddedBroker } from "../broker/embedded.ts";
+import { type BrokerPort, downTopic, readUpTopic } from "../broker/port.ts";
+import type { AgentPorts, DeviceService } from "../core/ports.ts";
+import { type Contact, createContact } from "./contact.ts";
+import { judgeLogin } from "./login.ts";
+
+/** The device protocol behind the agent's own broker.
+ *  @param ports what the rest of the agent provides */
+export function createDeviceService(ports: AgentPorts): DeviceService {
+  const contact = createContact(ports);
+  const background = (work: Promise<unknown>, what: string) => {
+    work.catch((err) => ports.log.error({ err }, what));
+  };
+  const broker = createEmbeddedBroker({
+    host: ports.config.mqttHost,
+    port: ports.config.mqttPort,
+    log: ports.log,
+    judge: (clientId, userName, password) => judgeLogin(ports, clientId, userName, password),
+    onRefused: (serial, code, text) =>
+      background(contact.recordRefusal(serial, code, text, "fl"), "refusal not recorded"),
+    onTakeOver: (serial) => background(recordTakeOver(ports, serial), "take-over not recorded"),
+  });
+  return serveBroker(ports, contact, broker);
+}
+
+/** Joins the protocol with any broker. */
+export function serveBroker(
+  ports: AgentPorts,
+  contact: Contact,
+  broker: BrokerPort,
+): DeviceService {
+  broker.onMessage((topic, bytes) => {
+    const from = readUpTopic(topic);
+    if (!from) return;
+    const send = (answer: Uint8Array) => broker.publish(downTopic(from), answer);
+    void contact.handle(from.route, from.serial, bytes, send);
+  });
+  return {
+    async start() {
+      const brokerPort = await broker.start();
+      ports.log.info({ brokerPort }, "devices can connect");
+      return { brokerPort };
+    },
+    async stop() {
+      await broker.stop();
+      await contact.drained();
+    },
+    nudge(serial) {
+      void contact.nudge(serial, (route, bytes) =>
+        broker.publish(downTopic({ route, serial }), bytes),
+      );
+    },
+  };
+}
+
+/** A second connection with a right password: a reconnect that was faster than the broker noticed, or a clone. */
+async function recordTakeOver(ports: AgentPorts, serial: string): Promise<void> {
+  await ports.store.tx((tx) =>
+    tx.appendEvent(
+      {
+        kind: "connectionTakenOver",
+        serial,
+        code: Code.Ok,
+        text: "A new connection with this device's password replaced the one that was open.",
+      },
+      ports.clock.nowMs(),
+    ),
+  );
+}
