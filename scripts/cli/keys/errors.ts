@@ -1,0 +1,34 @@
+/** Refusals of the key, release and certificate commands. */
+
+export type ToolCode =
+  | "LEDGER_LOCKED"
+  | "LEDGER_DAMAGED"
+  | "LEDGER_WENT_BACKWARDS"
+  | "LEDGER_LEAF_TWICE"
+  | "LEDGER_EXHAUSTED"
+  | "KEYS_EXIST"
+  | "KEYS_MISSING"
+  | "KEYS_DAMAGED"
+  | "KEYS_HEIGHT"
+  | "RELEASE_INPUT"
+  | "CERTIFICATE_INPUT"
+  | "CERTIFICATE_INVALID";
+
+/** A command that stopped: which object, what was expected, what was found, what to do next. */
+export class ToolError extends Error {
+  readonly code: ToolCode;
+  readonly next: string;
+
+  /** @param options.next one sentence: the step that helps */
+  constructor(
+    code: ToolCode,
+    options: { object: string; expected: string; found: string; next: string; cause?: unknown },
+  ) {
+    const { object, expected, found, next, cause } = options;
+    const message = `${code}: ${object}: expected ${expected}, got ${found}. ${next}`;
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "ToolError";
+    this.code = code;
+    this.next = next;
+  }
+}
