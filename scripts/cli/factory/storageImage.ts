@@ -1,0 +1,142 @@
+import { crc32 } from "node:zlib";
+import type { Board } from "../../../boards/index.ts";
+import { encode } from "../../../firmware/protocol/host/cbor.ts";
+import { decodeIdentity, identityBytes, identityOffset } from "./identity.ts";
+import { LayoutError } from "./layoutError.ts";
+
+/** The image that a device leaves the factory with. */
+export interface FactorySlot {
+  /** a character per byte */
+  text: string;
+  sequence: number;
+  /** SHA-256 of the text's bytes */
+  digest: Uint8Array;
+  floor: number;
+  trialMinutes: number;
+}
+
+/** What goes into a new device's Storage. */
+export interface StorageInput {
+  /** from encodeIdentity */
+  identity: Uint8Array;
+  coreText: string;
+  boot0Text: string;
+  /** image in slot A, confirmed; null = the device starts in recovery */
+  slotA: FactorySlot | null;
+  /** lifecycle of SPEC.md §4; a device leaves the line as 1, released */
+  lifecycle: number;
+}
+
+const headerBytes = 32;
+const commitMark = 0x5aa5c33c;
+const recordSlots = 2;
+const recordLife = 9;
+/** Seconds between check-ins until the agent says otherwise. */
+const checkInS = 60;
+
+/** Composes the whole Storage of a new device, to be written once.
+ *  Files fill it to the last byte: nothing can be appended, and the interpreter's compaction has nothing to do.
+ *  @returns totalPages · pageBytes bytes
+ *  @throws LayoutError STORAGE_INVALID when a text does not fit; IDENTITY_INVALID for a broken identity
+ *  Source: SPEC.md §2 */
+export function composeStorage(board: Board, input: StorageInput): Uint8Array {
+  const { plan, pageBytes } = board;
+  const storage = new Uint8Array(plan.totalPages * pageBytes).fill(0xff);
+  const identity = decodeIdentity(input.identity);
+  const coreAt = plan.corePage * pageBytes;
+
+  storage.set(fileHeader("slots", coreAt - headerBytes), 0);
+  storage.set(input.identity.subarray(0, identityBytes), identityOffset);
+  if (input.slotA) {
+    const slotBytes = plan.slotPages * pageBytes;
+    const image = bytesOf(input.slotA.text);
+    if (image.length > slotBytes) throw tooLarge("slot A", slotBytes, image.length);
+    storage.set(image, plan.slotAPage * pageBytes);
+  }
+  const half = firstJournalHalf(input, identity.keySetVersion);
+  const halfBytes = plan.journalHalfPages * pageBytes;
+  if (half.length > halfBytes) throw tooLarge("journal half", halfBytes, half.length);
+  storage.set(half, plan.journalPage * pageBytes);
+  storage.set(coreFiles(board, input, storage.length - coreAt), coreAt);
+  return storage;
+}
+
+/** File `core` and file `.boot0`, padded with spaces so that they fill the area exactly. */
+function coreFiles(board: Board, input: StorageInput, areaBytes: number): Uint8Array {
+  // The interpreter looks for the next header at its own alignment: one flash word.
+  const unit = board.writeUnitBytes === 8 ? 8 : 4;
+  const core = input.coreText.padEnd(Math.ceil(input.coreText.length / unit) * unit);
+  const boot0Bytes = areaBytes - 2 * headerBytes - core.length;
+  if (input.boot0Text.length > boot0Bytes)
+    throw tooLarge(
+      "core and .boot0",
+      areaBytes - 2 * headerBytes,
+      core.length + input.boot0Text.length,
+    );
+  const boot0 = input.boot0Text.padEnd(boot0Bytes);
+  return concat([
+    fileHeader("core", core.length),
+    bytesOf(core),
+    fileHeader(".boot0", boot0.length),
+    bytesOf(boot0),
+  ]);
+}
+
+/** Journal half 0 as the factory leaves it: the records, and the header that makes it the live one. */
+function firstJournalHalf(input: StorageInput, keySetVersion: number): Uint8Array {
+  const slot = input.slotA;
+  const image = slot && bytesOf(slot.text);
+  const slotA =
+    slot && image
+      ? [slot.sequence, image.length, crc32(image), slot.digest, slot.floor, slot.trialMinutes]
+      : null;
+  const slots = [slot ? 0 : 2, slotA, null, slot ? slot.floor : 0, keySetVersion, 0, 0];
+  const header = new Uint8Array(16);
+  const view = new DataView(header.buffer);
+  header.set(bytesOf("FLJ1"));
+  view.setUint32(4, 1, true);
+  view.setUint32(8, crc32(header.subarray(0, 8)), true);
+  return concat([
+    header,
+    journalRecord(recordSlots, 1, encode(slots)),
+    journalRecord(recordLife, 2, encode([input.lifecycle, 0, checkInS])),
+  ]);
+}
+
+/** One journal record in whole 8-byte units.
+ *  Source: SPEC.md §2.2 */
+export function journalRecord(type: number, sequence: number, payload: Uint8Array): Uint8Array {
+  const padded = Math.ceil(payload.length / 8) * 8;
+  const record = new Uint8Array(8 + padded + 8);
+  const view = new DataView(record.buffer);
+  record[0] = type;
+  view.setUint16(2, payload.length, true);
+  view.setUint32(4, sequence, true);
+  record.set(payload, 8);
+  view.setUint32(8 + padded, crc32(record.subarray(0, 8 + payload.length)), true);
+  view.setUint32(12 + padded, commitMark, true);
+  return record;
+}
+
+/** Header of a Storage file: size, then the name padded with zeros. */
+export function fileHeader(name: string, bytes: number): Uint8Array {
+  const header = new Uint8Array(headerBytes);
+  new DataView(header.buffer).setUint32(0, bytes, true);
+  header.set(bytesOf(name), 4);
+  return header;
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
+}
+
+function concat(pieces: Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+function tooLarge(name: string, expected: number, found: number): LayoutError {
+  return new LayoutError(
+    "STORAGE_INVALID",
+    `${name}: expected at most ${expected} bytes, got ${found}. Build it smaller, or for a board with more flash.`,
+  );
+}
