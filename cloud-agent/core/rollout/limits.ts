@@ -20,10 +20,13 @@ export const vitalsDevicesPerBoardMax = 60;
 export const vitalsLookBackMsMin = 86_400_000;
 /** Fewest devices on both sides for the rank-sum test: its normal approximation is off below. */
 export const rankSumDevicesMin = 5;
-/** Largest one-sided p of the rank-sum test that counts as a difference: one false halt in a hundred gates at most. */
-export const rankSumPMax = 0.01;
-/** Standard errors by which a small group's slope must stand out. */
-export const slopeErrorsMin = 2;
+/** Evidence a difference needs to count. A gate looks once at the end of a soak, but at every step before it, and each look
+ *  is one more chance for noise to pass: early looks ask for more. `p` is the largest one-sided p of the rank-sum test,
+ *  `errors` the standard errors by which a small group's slope must stand out. */
+export const vitalsEvidence = {
+  atGate: { p: 0.01, errors: 3 },
+  early: { p: 0.001, errors: 6 },
+};
 /** Held-back devices from which a small group must also lie above every one of them. */
 export const rangeDevicesMin = 3;
 /** Fewest samples for a slope with a standard error: two parameters and one degree of freedom. */

@@ -40,6 +40,8 @@ export function standingOf(
     : historyOf(release, image, device);
   if (outcome !== null) return outcome;
   if (device.runningSequence > release.sequence) return "newer";
+  // Kept after the device has forgotten it (its journal holds one failure only), or it would get the image for ever.
+  if (entry?.cause === "failed" || entry?.cause === "reverted") return entry.cause;
   if (release.sequence < device.floor) return "belowFloor";
   if (isAway(device)) return "away";
   if (isDelivered && hasTimedOut(policy, device, entry, nowMs)) return "timedOut";

@@ -30,7 +30,9 @@ export function stepRollout(record: RolloutRecord, view: RolloutView, nowMs: num
     return { record: back.record, effects: [...seen.effects, ...back.effects] };
   }
   const vitals =
-    view.vitals === null ? null : judgeVitals(seen.record, view.vitals, seen.updated, seen.others);
+    view.vitals === null
+      ? null
+      : judgeVitals(seen.record, view.vitals, seen.updated, seen.others, nowMs);
   const stop = stopReason(seen, view, vitals, nowMs);
   if (stop !== null) return halt(seen, stop, nowMs);
   const moved = advance(seen, vitals, nowMs);
@@ -134,7 +136,9 @@ function startSoak(
   effects: RolloutEffect[],
 ): RolloutRecord {
   const { confirmShare, soakMs } = record.policy.waves[record.wave]!;
-  const enough = tally.updated >= confirmShare * tally.reachable - 1e-9;
+  // Failures within the thresholds are not waited for: they would hold the wave for ever.
+  const canConfirm = tally.updated + tally.pending.length;
+  const enough = tally.updated >= confirmShare * canConfirm - 1e-9;
   const isProven = tally.updated > 0 || (record.wave > 0 && tally.pending.length === 0);
   if (!enough || !isProven) return record;
   const started = { ...record, soakStartedMs: nowMs };

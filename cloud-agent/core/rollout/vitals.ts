@@ -1,10 +1,9 @@
 import {
   rangeDevicesMin,
   rankSumDevicesMin,
-  rankSumPMax,
-  slopeErrorsMin,
   slopeSamplesLeast,
   vitalsDevicesPerBoardMax,
+  vitalsEvidence,
   vitalsLookBackMsMin,
 } from "./limits.ts";
 import { leastSquares, median, rankSumP } from "./stats.ts";
@@ -72,8 +71,8 @@ export function vitalsWanted(
  *  Per device: least-squares slope over charge (where the board measures it) or battery voltage since the wave began.
  *  Per board: ratio to the median slope of the held-back devices; else of those not updated yet; else of the same devices
  *  before the update. Worse means: the median ratio lies above the threshold AND the difference is not noise, that is with
- *  five and more devices on both sides a one-sided rank-sum test gives p < 0.01; with fewer, the median stands out by two
- *  standard errors and lies above every one of three or more compared devices. Judged for each board and for all together;
+ *  five and more devices on both sides a one-sided rank-sum test gives p < 0.01; with fewer, the median stands out by three
+ *  standard errors and lies above every one of three or more compared devices. Before the soak is over: p < 0.001, or six. Judged for each board and for all together;
  *  devices without a battery have no samples and are left out.
  *  @param updated devices whose check-ins confirmed the release */
 export function judgeVitals(
@@ -81,6 +80,7 @@ export function judgeVitals(
   vitals: Vitals,
   updated: DeviceFacts[],
   others: DeviceFacts[],
+  nowMs: number,
 ): VitalsJudgement {
   const byBoard = groupByBoard(updated);
   const othersByBoard = groupByBoard(others);
@@ -92,11 +92,14 @@ export function judgeVitals(
     else if (result !== null) comparisons.push(result);
   }
   if (comparisons.length === 0) return { isWorse: false, words: null, waitingFor };
+  const soakMs = record.policy.waves[record.wave]!.soakMs;
+  const isSoaked = record.soakStartedMs !== null && nowMs - record.soakStartedMs >= soakMs;
+  const evidence = isSoaked ? vitalsEvidence.atGate : vitalsEvidence.early;
   const limit = record.policy.thresholds.batterySlopeRatio;
   const fresh = comparisons.flatMap((one) => one.fresh);
   const base = comparisons.flatMap((one) => one.base);
-  const worse = comparisons.filter((one) => isWorse(one.fresh, one.base, limit));
-  const allWorse = isWorse(fresh, base, limit);
+  const worse = comparisons.filter((one) => isWorse(one.fresh, one.base, limit, evidence));
+  const allWorse = isWorse(fresh, base, limit, evidence);
   return {
     isWorse: allWorse || worse.length > 0,
     words: judgementWords(record, comparisons, worse),
@@ -155,19 +158,24 @@ function compareBoard(
   return canCome ? "waiting" : null;
 }
 
-function isWorse(fresh: Rated[], base: Rated[], limit: number): boolean {
+function isWorse(
+  fresh: Rated[],
+  base: Rated[],
+  limit: number,
+  evidence: { p: number; errors: number },
+): boolean {
   const ratios = fresh.map((rated) => rated.ratio);
   const baseRatios = base.map((rated) => rated.ratio);
   const middle = median(ratios);
   if (!(middle > limit)) return false;
   if (fresh.length >= rankSumDevicesMin && base.length >= rankSumDevicesMin) {
-    return rankSumP(ratios, baseRatios) < rankSumPMax;
+    return rankSumP(ratios, baseRatios) < evidence.p;
   }
   const error = Math.hypot(
     median(fresh.map((rated) => rated.error)),
     median(base.map((rated) => rated.error)),
   );
-  if (middle - median(baseRatios) <= slopeErrorsMin * error) return false;
+  if (middle - median(baseRatios) <= evidence.errors * error) return false;
   return base.length < rangeDevicesMin || middle > Math.max(...baseRatios);
 }
 

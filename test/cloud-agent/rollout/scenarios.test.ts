@@ -1,0 +1,338 @@
+import { describe, expect, test } from "vitest";
+import {
+  abortRollout,
+  draftRollout,
+  pauseRollout,
+  promoteByHand,
+  resumeRollout,
+  startRollout,
+} from "../../../cloud-agent/core/rollout/control.ts";
+import { nextFor } from "../../../cloud-agent/core/rollout/decide.ts";
+import { stepRollout } from "../../../cloud-agent/core/rollout/step.ts";
+import { Lifecycle } from "../../../firmware/protocol/messages.ts";
+import {
+  type Behaviour,
+  dayMs,
+  Fleet,
+  factsFor,
+  fiftyOne,
+  hourMs,
+  newSequence,
+  oldSequence,
+  policyJson,
+} from "./fleet.ts";
+
+const isOver = (fleet: Fleet) => () => fleet.record.status !== "running";
+
+describe("a good release", () => {
+  test("reaches 51 devices over three boards by canary, 20 % and all", () => {
+    const fleet = new Fleet(fiftyOne());
+    fleet.start();
+    expect(fleet.offeredTo.size).toBe(3);
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("done");
+    expect(fleet.running(newSequence)).toBe(51);
+    expect(fleet.record.verdicts.map((verdict) => verdict.result)).toEqual([
+      "promote",
+      "promote",
+      "promote",
+    ]);
+    expect(fleet.record.verdicts[0]!.reason).toMatch(
+      /^3 of 3 reachable devices confirmed and soaked for 1 day; battery slope of the 2 confirmed canaries is [01]\.\d times that of the 6 held back$/,
+    );
+    expect(Object.values(fleet.record.assigned).filter((wave) => wave < 2)).toHaveLength(11);
+    expect(fleet.effectsOf("orderRevert")).toEqual([]);
+  });
+
+  test("comes to the same end when the record goes through JSON before each step", () => {
+    const straight = new Fleet(fiftyOne());
+    const restarted = new Fleet(fiftyOne());
+    restarted.isRestarting = true;
+    for (const fleet of [straight, restarted]) {
+      fleet.start();
+      fleet.run(10 * dayMs, isOver(fleet));
+    }
+    expect(restarted.record).toEqual(straight.record);
+    expect(restarted.effects).toEqual(straight.effects);
+  });
+});
+
+describe("a bad release", () => {
+  const bad = (board: string): Behaviour => (board === "puckjs" ? "crash" : "drain");
+
+  test("halts in the canary wave, says why with figures, and takes confirmed canaries back", () => {
+    const fleet = new Fleet(fiftyOne(bad), policyJson({ thresholds: { slopeSamplesMin: 12 } }));
+    for (const device of fleet.devices) {
+      if (device.facts.board === "puckjs") device.facts.nextCheckInS = 4 * 3600;
+    }
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    const canary = [...fleet.offeredTo].find((serial) => serial.startsWith("PU"));
+    expect(fleet.record.status).toBe("halted");
+    expect(fleet.record.wave).toBe(0);
+    expect(fleet.record.haltReason).toContain(
+      `halted in wave 1 (canary): 1 of 3 devices reverted (puckjs ${canary}: crashed at boot)`,
+    );
+    expect(fleet.offeredTo.size).toBe(3);
+    expect(fleet.effectsOf("poison")).toHaveLength(1);
+    expect(fleet.effectsOf("halt")).toHaveLength(1);
+    fleet.run(dayMs);
+    expect(fleet.effectsOf("orderRevert").map((effect) => effect.toSequence)).toEqual([
+      oldSequence,
+      oldSequence,
+    ]);
+    expect(fleet.running(newSequence)).toBe(0);
+  });
+
+  test("halts for battery drain alone, four times that of the held-back devices", () => {
+    const fleet = new Fleet(fiftyOne(() => "drain"));
+    for (const device of fleet.devices) device.facts.lastSeenMs = fleet.nowMs;
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("halted");
+    expect(fleet.record.wave).toBe(0);
+    expect(fleet.record.haltReason).toMatch(
+      /^halted in wave 1 \(canary\): battery slope of the 2 confirmed canaries is [34]\.\d times that of the 6 held back/,
+    );
+    expect(fleet.effectsOf("orderRevert")).toHaveLength(3);
+  });
+
+  test("names both when a crash and a drain are known at once", () => {
+    const fleet = new Fleet(
+      fiftyOne((board) => (board === "linux" ? "crash" : "drain")),
+      {
+        ...policyJson(),
+        thresholds: { reverted: 0.4, batterySlopeRatio: 2 },
+      },
+    );
+    for (const device of fleet.devices) device.facts.lastSeenMs = fleet.nowMs;
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.haltReason).toMatch(
+      /^halted in wave 1 \(canary\): 1 of 3 devices reverted \(linux LI-\d{4}: crashed at boot\); battery slope of the 2 confirmed canaries is [34]\.\d times that of the 6 held back/,
+    );
+  });
+
+  test("is never offered or started again once poisoned", () => {
+    const fleet = new Fleet(fiftyOne(bad));
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    const again = draftRollout("r2", fleet.record.policy);
+    expect(() => startRollout(again, fleet.view(), fleet.nowMs)).toThrow(/is poisoned: halted in/);
+    expect(() => resumeRollout(fleet.record, fleet.view(), fleet.nowMs, "ada")).toThrow(/poisoned/);
+    for (const device of fleet.devices) {
+      expect(nextFor(device.facts, [fleet.record], [fleet.release], fleet.nowMs).offer).toBeNull();
+    }
+  });
+
+  test("is kept where it runs when the policy says keep, and poisons nothing", () => {
+    const fleet = new Fleet(fiftyOne(bad), policyJson({ onHalt: "keep" }));
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("halted");
+    fleet.run(dayMs);
+    expect(fleet.effectsOf("orderRevert")).toEqual([]);
+    expect(fleet.effectsOf("poison")).toEqual([]);
+  });
+
+  test("takes back a device that confirms only after the halt", () => {
+    const fleet = new Fleet(fiftyOne((board) => (board === "puckjs" ? "crash" : "good")));
+    for (const device of fleet.devices) {
+      if (device.facts.board === "linux") device.facts.nextCheckInS = 8 * 3600;
+    }
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    const linux = [...fleet.offeredTo].find((serial) => serial.startsWith("LI"))!;
+    expect(fleet.effectsOf("orderRevert").map((effect) => effect.serial)).not.toContain(linux);
+    fleet.find(linux).facts = {
+      ...fleet.find(linux).facts,
+      runningSequence: newSequence,
+      runningDigest: "77".repeat(8),
+      otherSequence: oldSequence,
+      otherValid: true,
+    };
+    fleet.step();
+    expect(fleet.effectsOf("orderRevert").map((effect) => effect.serial)).toContain(linux);
+  });
+});
+
+describe("causes", () => {
+  test.each<[Behaviour, RegExp]>([
+    ["crash", /1 of 3 devices reverted \(puckjs PU-\d+: crashed at boot\)/],
+    ["reject", /1 of 3 devices rejected it \(puckjs PU-\d+: interpreter version does not fit\)/],
+    ["stall", /1 of 3 devices timed out \(puckjs PU-\d+: stopped at 4096 of 8192 bytes\)/],
+  ])("a device that does %s is counted as its own cause", (behaviour, reason) => {
+    const fleet = new Fleet(fiftyOne((board) => (board === "puckjs" ? behaviour : "good")));
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.haltReason).toMatch(reason);
+  });
+
+  test("a failure within its threshold does not stop the rollout and is told at the end", () => {
+    const fleet = new Fleet(
+      fiftyOne((board, index) => (board === "esp32" && index === 3 ? "crash" : "good")),
+      policyJson({ thresholds: { reverted: 0.5 } }),
+    );
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("done");
+    expect(fleet.record.verdicts.at(-1)!.reason).toContain(
+      "50 of 51 reachable devices run release 7",
+    );
+    expect(fleet.record.verdicts.at(-1)!.reason).toContain("esp32 ES-0004: crashed at boot");
+  });
+
+  test("a device that fell silent while updating times out, one that never came does not", () => {
+    const fleet = new Fleet(fiftyOne(), policyJson({ holdBackShare: 0 }));
+    fleet.start();
+    const [first, second] = [...fleet.offeredTo].map((serial) => fleet.find(serial));
+    second!.behaviour = "asleep";
+    first!.facts = { ...first!.facts, lastSeenMs: fleet.nowMs + 1 };
+    first!.behaviour = "asleep";
+    fleet.run(2 * dayMs, isOver(fleet));
+    expect(fleet.record.haltReason).toContain(`1 of 3 devices timed out (${first!.facts.board}`);
+    expect(fleet.record.progress![second!.facts.serial]!.cause).toBeNull();
+  });
+});
+
+describe("sleepers", () => {
+  test("never block, are listed, and get the release when they wake after the end", () => {
+    const sleepy = (_: string, index: number): Behaviour => (index < 2 ? "asleep" : "good");
+    const fleet = new Fleet(fiftyOne(sleepy));
+    for (const device of fleet.devices) {
+      if (device.behaviour === "asleep") device.facts.lastSeenMs = null;
+    }
+    fleet.start();
+    fleet.run(20 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("done");
+    expect(fleet.running(newSequence)).toBe(45);
+    expect(fleet.record.verdicts.at(-1)!.reason).toContain("45 of 45 reachable devices");
+    expect(fleet.record.verdicts.at(-1)!.reason).toContain("6 silent (");
+    for (const device of fleet.devices) device.behaviour = "good";
+    fleet.run(dayMs);
+    expect(fleet.running(newSequence)).toBe(51);
+  });
+
+  test("a canary wave in which nobody answers is not promoted", () => {
+    const fleet = new Fleet(fiftyOne(() => "asleep"));
+    fleet.start();
+    fleet.run(10 * dayMs);
+    expect(fleet.record).toMatchObject({ status: "running", wave: 0, verdicts: [] });
+  });
+});
+
+describe("targets that change", () => {
+  test("a device that joins later waits for a later wave, one that leaves stops counting", () => {
+    const fleet = new Fleet(fiftyOne());
+    fleet.start();
+    const leaver = fleet.find([...fleet.offeredTo][0]!);
+    leaver.behaviour = "asleep";
+    leaver.facts = { ...leaver.facts, lifecycle: Lifecycle.Retired };
+    const joiner = { ...factsFor(99, "esp32"), lastSeenMs: fleet.nowMs };
+    fleet.devices.push({
+      facts: joiner,
+      behaviour: "good",
+      pending: null,
+      usedMicroAh: 0,
+      lastTickMs: fleet.nowMs,
+    });
+    fleet.run(hourMs);
+    expect(fleet.record.assigned["ES-0099"]).toBeGreaterThan(0);
+    expect(fleet.offeredTo.has("ES-0099")).toBe(false);
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("done");
+    expect(fleet.record.verdicts[0]!.reason).toContain("2 of 2 reachable devices confirmed");
+    expect(fleet.running(newSequence)).toBe(51);
+  });
+});
+
+describe("operators", () => {
+  test("a paused rollout offers nothing and resuming acknowledges the failures seen", () => {
+    const fleet = new Fleet(
+      fiftyOne((board) => (board === "puckjs" ? "crash" : "good")),
+      {
+        ...policyJson({ onHalt: "keep" }),
+        holdBackShare: 0,
+      },
+    );
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record.status).toBe("halted");
+    const failed = [...fleet.offeredTo].find((serial) => serial.startsWith("PU"))!;
+    fleet.apply(resumeRollout(fleet.record, fleet.view(), fleet.nowMs, "ada"));
+    expect(fleet.record).toMatchObject({ status: "running", acknowledged: [failed] });
+    fleet.step();
+    expect(fleet.record.status).toBe("running");
+
+    fleet.apply(pauseRollout(fleet.record, fleet.view(), fleet.nowMs, "ada"));
+    const before = fleet.effectsOf("offer").length;
+    fleet.run(5 * dayMs);
+    expect(fleet.record).toMatchObject({ status: "paused", wave: 0 });
+    expect(fleet.effectsOf("offer")).toHaveLength(before);
+    fleet.apply(resumeRollout(fleet.record, fleet.view(), fleet.nowMs, "ada"));
+    fleet.run(10 * dayMs, isOver(fleet));
+    // Another Puck fails in wave 2: that one was never acknowledged.
+    expect(fleet.record).toMatchObject({ status: "halted", wave: 1 });
+    expect(fleet.record.haltReason).not.toContain(failed);
+  });
+
+  test("an aborted rollout withdraws its offers and reverts only when told to", () => {
+    for (const [how, count] of [
+      ["keep", 0],
+      ["revert", 3],
+    ] as const) {
+      const fleet = new Fleet(fiftyOne());
+      fleet.start();
+      fleet.run(12 * hourMs);
+      fleet.apply(abortRollout(fleet.record, fleet.view(), fleet.nowMs, "ada", how));
+      expect(fleet.record.status).toBe("aborted");
+      expect(fleet.effectsOf("orderRevert")).toHaveLength(count);
+      fleet.run(dayMs);
+      expect(fleet.running(newSequence)).toBe(3 - count);
+      expect(() => resumeRollout(fleet.record, fleet.view(), fleet.nowMs, "ada")).toThrow(
+        /aborted/,
+      );
+    }
+  });
+
+  test("a wave with too few battery samples holds, and a person may open the next one by name", () => {
+    const fleet = new Fleet(fiftyOne(), policyJson({ thresholds: { slopeSamplesMin: 500 } }));
+    fleet.start();
+    fleet.run(5 * dayMs);
+    expect(fleet.record).toMatchObject({ status: "running", wave: 0 });
+    expect(fleet.record.verdicts).toHaveLength(1);
+    expect(fleet.record.verdicts[0]).toMatchObject({
+      result: "hold",
+      reason: "too few samples to compare the battery of puckjs, esp32",
+    });
+    fleet.apply(promoteByHand(fleet.record, fleet.nowMs, "bob", "checked on the bench"));
+    fleet.step();
+    expect(fleet.record.wave).toBe(1);
+    expect(fleet.record.verdicts[1]!.reason).toBe("by hand, bob: checked on the bench");
+    expect(fleet.offeredTo.size).toBe(11);
+  });
+
+  test("a deadline ends the rollout without blaming the release", () => {
+    const fleet = new Fleet(fiftyOne());
+    fleet.record.policy.deadlineMs = fleet.nowMs + dayMs;
+    fleet.start();
+    fleet.run(3 * dayMs);
+    expect(fleet.record.haltReason).toBe(
+      "halted in wave 1 (canary): the deadline passed with 3 of 51 devices updated",
+    );
+    expect(fleet.effectsOf("poison")).toEqual([]);
+    expect(fleet.effectsOf("orderRevert")).toEqual([]);
+  });
+
+  test("a second step with the same view and time changes nothing", () => {
+    const fleet = new Fleet(fiftyOne());
+    fleet.start();
+    for (let tick = 0; tick < 600 && fleet.record.status === "running"; tick++) {
+      fleet.run(10 * 60_000);
+      const again = stepRollout(fleet.record, fleet.view(), fleet.nowMs);
+      expect(again.effects).toEqual([]);
+      expect(again.record).toBe(fleet.record);
+    }
+    expect(fleet.record.status).toBe("done");
+  });
+});
