@@ -54,7 +54,11 @@ declare const process: any;
     h,
     j,
     id,
-    part: (p: Part) => (h.run(h.coreText(BOARD.parts[p * 2]!, BOARD.parts[p * 2 + 1]!)) as any)(k),
+    part(p: Part) {
+      // The table is made for this call only: kept, it would cost a variable per number.
+      const table = BOARD.parts;
+      return (h.run(h.coreText(table[p * 2]!, table[p * 2 + 1]!)) as any)(k);
+    },
     hmac: (key, m) => hmac(h, key, m),
     hmacPads: (p, m) => hmacPads(h, p, m),
     pads: (key) => pads(key),

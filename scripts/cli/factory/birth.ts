@@ -4,6 +4,7 @@ import type { BirthRecord } from "../../../firmware/protocol/birth.ts";
 import { batchKey, codeHash, deviceKey0, popKey } from "../../../firmware/protocol/host/kdf.ts";
 import { codeRandomBytes, labelUrl, makeCode } from "../../../firmware/protocol/host/labels.ts";
 import { receiptPublic } from "../../../firmware/protocol/host/receipt.ts";
+import type { IdentityInput } from "./identity.ts";
 
 /** What one device gets at birth. */
 export interface BirthInput {
@@ -30,24 +31,7 @@ export interface BirthInput {
 /** Everything the line makes for one device. `secrets` are only for a test that searches for them afterwards. */
 export interface Birth {
   record: BirthRecord;
-  /** input of encodeIdentity */
-  identity: {
-    serial: string;
-    vendorId: Uint8Array;
-    classId: Uint8Array;
-    kmId: number;
-    hardwareRev: number;
-    keySetVersion: number;
-    threshold: number;
-    releaseKeys: Uint8Array[];
-    deviceKey: Uint8Array;
-    popKey: Uint8Array;
-    randomSeed: Uint8Array;
-    receiptI: Uint8Array;
-    receiptSeed: Uint8Array;
-    host: string;
-    port: number;
-  };
+  identity: IdentityInput;
   code: string;
   labelUrl: string;
 }
@@ -105,11 +89,11 @@ export function makeBirth(input: BirthInput): Birth {
       releaseKeys: input.keySet.releaseKeys,
       deviceKey: deviceKey0(kb, input.serial, salt),
       popKey: popKey(code),
-      randomSeed: input.random(32),
+      seed: input.random(32),
       receiptI,
       receiptSeed,
-      host: input.agentHost,
-      port: input.agentPort,
+      agentHost: input.agentHost,
+      agentPort: input.agentPort,
     },
   };
 }
