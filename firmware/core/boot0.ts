@@ -57,7 +57,7 @@ declare const process: any;
     part(p: Part) {
       // The table is made for this call only: kept, it would cost a variable per number.
       const table = BOARD.parts;
-      return (h.run(h.coreText(table[p * 2]!, table[p * 2 + 1]!)) as any)(k);
+      return (h.run(h.text(table[p * 2]!, table[p * 2 + 1]!)) as any)(k);
     },
     hmac: (key, m) => hmac(h, key, m),
     hmacPads: (p, m) => hmacPads(h, p, m),

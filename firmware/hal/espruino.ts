@@ -43,8 +43,10 @@ export function espruinoHal(): Hal {
       flash.erasePage(at(addr));
       if (!blank(addr)) throw Code.FlashErase;
     },
-    text: (addr, len) => storage.read("slots", addr - 32, len),
-    coreText: (offset, len) => storage.read("core", offset, len),
+    text: (addr, len) =>
+      addr < BOARD.core
+        ? storage.read("slots", addr - 32, len)
+        : storage.read("core", addr - BOARD.core - 32, len),
     run: (text) => global.eval(text),
     ms: () => getTime() * 1000,
     after: (ms, fn) => setTimeout(fn, ms),

@@ -21,10 +21,8 @@ export interface Hal {
   write(addr: number, data: Bytes): void;
   /** Erases the page that begins at addr; reads back. @throws Code.FlashErase */
   erase(addr: number): void;
-  /** Text inside file `slots`, in place where the chip allows it. */
+  /** Text in file `slots` or `core`, in place where the chip allows it. */
   text(addr: number, len: number): string;
-  /** Text inside file `core`, offset within the file. */
-  coreText(offset: number, len: number): string;
   /** Evaluates a text globally and returns its value. */
   run(text: string): unknown;
   /** Monotonic milliseconds since start. */

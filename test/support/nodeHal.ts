@@ -36,7 +36,6 @@ export function nodeHal(flash = new Uint8Array(0), pageBytes = 4096): Hal {
     },
     erase: (a) => void flash.fill(255, a, a + pageBytes),
     text: (a, n) => Buffer.from(flash.slice(a, a + n)).toString("latin1"),
-    coreText: () => "",
     run: () => null,
     ms: () => 0,
     after: () => null,

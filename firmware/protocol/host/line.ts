@@ -1,7 +1,8 @@
 /** Serial framing of SPEC.md §5: `FE · length u16be · payload · CRC-32 u32be`, and a decoder that finds its way back. */
+import { messageBytesMax } from "../limits.ts";
 
-/** Longest payload on a line. */
-export const linePayloadBytesMax = 1200;
+/** Longest payload on a line: a wipe receipt (1,252 B signature and its body) has to pass too. */
+export const linePayloadBytesMax = messageBytesMax;
 /** FE, length and CRC. */
 export const lineOverheadBytes = 7;
 const startByte = 0xfe;

@@ -16,7 +16,7 @@ interface Flags {
 const example = `
 Example:
   $ fleetling build app.ts --board puckjs --out build
-  Writes build/image.js, core.js, boot0.js, names.json and build.json.
+  Writes build/image.js, page0.js, core.js, boot0.js, names.json and build.json.
 
 A smallest app:
   export const regions = [];
@@ -54,6 +54,7 @@ export function writeFirmware(firmware: Firmware, dir: string, pretokenised: boo
   mkdirSync(dir, { recursive: true });
   const write = (name: string, text: string) => writeFileSync(join(dir, name), text, "latin1");
   write("image.js", imageText);
+  write("page0.js", core.page0Text);
   write("core.js", core.coreText);
   write("boot0.js", core.boot0Text);
   write("names.json", `${JSON.stringify(core.names, null, 1)}\n`);

@@ -1,4 +1,5 @@
 import type { Board } from "../../../boards/index.ts";
+import { coreArea } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
 import { assignNames, collectNames, type Names, type NameUse } from "./names.ts";
 import { reservedNames } from "./sources.ts";
@@ -13,11 +14,14 @@ export interface PartSource {
 
 /** The frozen core, built. Texts have one character per byte. */
 export interface Core {
-  /** contents of file `core`: all parts, one after the other */
+  /** parts that stand in page 0, right behind the identity */
+  page0Text: string;
+  /** contents of file `core`: the other parts, one after the other */
   coreText: string;
   /** contents of file `.boot0`, not yet padded */
   boot0Text: string;
-  parts: { name: string; offset: number; bytes: number }[];
+  /** `address` counts from the start of Storage */
+  parts: { name: string; address: number; bytes: number }[];
   /** short property names; every runtime for this core must be built with them */
   names: Names;
 }
@@ -45,16 +49,34 @@ export async function buildCore(
 
   const texts: string[] = [];
   for (const one of lowered) texts.push(await finishText(one, "part", board, names, options));
-  let offset = 0;
-  const placed = texts.map((text, index) => {
-    const place = { name: parts[index]!.name, offset, bytes: text.length };
-    offset += text.length;
-    return place;
-  });
-  const table = placed.flatMap((part) => [part.offset, part.bytes]);
+  const { placed, page0Text, coreText } = placeParts(board, parts, texts);
+  const table = placed.flatMap((part) => [part.address, part.bytes]);
   const boot0Text = await finishText(boot0, "program", board, names, options, table);
   const sizes = placed.map((part): [string, number] => [part.name, part.bytes]);
   sizes.push([".boot0", boot0Text.length], ["headers", 2 * headerBytes]);
   checkBudget(board, sizes, board.budget.coreBytes, options);
-  return { coreText: texts.join(""), boot0Text, parts: placed, names };
+  return { page0Text, coreText, boot0Text, parts: placed, names };
+}
+
+/** Where page 0's parts begin: behind the identity, on the next multiple of 64. Source: SPEC.md §2 */
+export const page0PartsAt = 0x240;
+
+/** Puts the largest parts that fit into page 0 and the rest into file `core`.  Source: ADR 0001 */
+function placeParts(board: Board, parts: PartSource[], texts: string[]) {
+  let page0Text = "";
+  let coreText = "";
+  const room = board.pageBytes - page0PartsAt;
+  const order = texts.map((_, i) => i).sort((a, b) => texts[b]!.length - texts[a]!.length);
+  const placed: Core["parts"] = [];
+  for (const i of order) {
+    const text = texts[i]!;
+    const inPage0 = page0Text.length + text.length <= room;
+    const address = inPage0
+      ? page0PartsAt + page0Text.length
+      : coreArea(board).offset + headerBytes + coreText.length;
+    if (inPage0) page0Text += text;
+    else coreText += text;
+    placed[i] = { name: parts[i]!.name, address, bytes: text.length };
+  }
+  return { placed, page0Text, coreText };
 }

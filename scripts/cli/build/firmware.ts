@@ -56,5 +56,6 @@ export async function buildFirmware(
 }
 
 function coreBytes(core: Core): number {
-  return core.coreText.length + core.boot0Text.length + 2 * headerBytes;
+  const texts = core.page0Text.length + core.coreText.length + core.boot0Text.length;
+  return texts + 2 * headerBytes;
 }

@@ -56,7 +56,8 @@ export function scan(code: string): Token[] {
       tokens.push({ kind, text: code.slice(start, end), value });
       at = end;
     };
-    if (/\s/.test(char)) at++;
+    // Not \s: that holds 0xA0 too, which is the token ||.
+    if (/[\t-\r ]/.test(char)) at++;
     else if (/[A-Za-z_$]/.test(char)) add("word", endOf(/[\w$]+/y, code, at));
     else if (/\d/.test(char) || /^\.\d/.test(code.slice(at, at + 2)))
       add("number", endOf(/0[xXbBoO][\da-fA-F_]+|[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?/y, code, at));

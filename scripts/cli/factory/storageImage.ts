@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Board } from "../../../boards/index.ts";
 import { encode } from "../../../firmware/protocol/host/cbor.ts";
+import { page0PartsAt } from "../build/core.ts";
 import { decodeIdentity, identityBytes, identityOffset } from "./identity.ts";
 import { LayoutError } from "./layoutError.ts";
 
@@ -19,6 +20,8 @@ export interface FactorySlot {
 export interface StorageInput {
   /** from encodeIdentity */
   identity: Uint8Array;
+  /** parts of the core that stand in page 0; "" when there are none */
+  page0Text: string;
   coreText: string;
   boot0Text: string;
   /** image in slot A, confirmed; null = the device starts in recovery */
@@ -47,6 +50,10 @@ export function composeStorage(board: Board, input: StorageInput): Uint8Array {
 
   storage.set(fileHeader("slots", coreAt - headerBytes), 0);
   storage.set(input.identity.subarray(0, identityBytes), identityOffset);
+  const page0 = bytesOf(input.page0Text);
+  if (page0PartsAt + page0.length > pageBytes)
+    throw tooLarge("page 0", pageBytes - page0PartsAt, page0.length);
+  storage.set(page0, page0PartsAt);
   if (input.slotA) {
     const slotBytes = plan.slotPages * pageBytes;
     const image = bytesOf(input.slotA.text);
@@ -65,15 +72,16 @@ export function composeStorage(board: Board, input: StorageInput): Uint8Array {
 function coreFiles(board: Board, input: StorageInput, areaBytes: number): Uint8Array {
   // The interpreter looks for the next header at its own alignment: one flash word.
   const unit = board.writeUnitBytes === 8 ? 8 : 4;
-  const core = input.coreText.padEnd(Math.ceil(input.coreText.length / unit) * unit);
-  const boot0Bytes = areaBytes - 2 * headerBytes - core.length;
-  if (input.boot0Text.length > boot0Bytes)
+  const boot0 = input.boot0Text.padEnd(Math.ceil(input.boot0Text.length / unit) * unit);
+  const coreBytes = areaBytes - 2 * headerBytes - boot0.length;
+  if (input.coreText.length > coreBytes)
     throw tooLarge(
       "core and .boot0",
       areaBytes - 2 * headerBytes,
-      core.length + input.boot0Text.length,
+      input.coreText.length + boot0.length,
     );
-  const boot0 = input.boot0Text.padEnd(boot0Bytes);
+  // `core` takes the padding: .boot0 is read to its end at every start.
+  const core = input.coreText.padEnd(coreBytes);
   return concat([
     fileHeader("core", core.length),
     bytesOf(core),

@@ -1,0 +1,80 @@
+import type { Command } from "commander";
+import { keyId } from "../../../firmware/protocol/host/cose.ts";
+import { roleNames } from "../../../firmware/protocol/host/keyset.ts";
+import { progressLine } from "./progress.ts";
+import { createKeys, heights, type KeysReport, showKeys } from "./store.ts";
+
+const newExample = `
+Example:
+  $ fleetling keys new --dir keys
+  Makes root-1..3.key.json, release.key.json with release.tree, release.ledger and release.mark,
+  certificate.key for the agent, and keyset-1.cbor, signed by two of the three root keys.
+  Move at least one root key to a place without network, and back the folder up as one piece:
+  a ledger that is older than the newest release is refused.
+
+Heights: 10 = 1,024 releases (below a second), 15 = 32,768 (a quarter of a minute),
+         20 = 1,048,576 (about ten minutes, 50 MB tree).
+`;
+
+const showExample = `
+Example:
+  $ fleetling keys show --dir keys --json
+`;
+
+/** Adds `fleetling keys new` and `fleetling keys show`. */
+export function register(program: Command): void {
+  const keys = program.command("keys").description("Make and look at root, release and agent keys");
+  keys
+    .command("new")
+    .description("Make a new key folder with a signed key set")
+    .option("-d, --dir <dir>", "folder; must be empty or new", "keys")
+    .option("--height <h>", `height of the release key: ${heights.join(", ")}`, "10")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", newExample)
+    .action((flags: { dir: string; height: string; json?: boolean }) => {
+      const onProgress = progressLine("release key");
+      const made = createKeys({ dir: flags.dir, height: Number(flags.height), onProgress });
+      const result = { dir: flags.dir, releaseKey: hex(made.publicKey), files: made.files };
+      process.stdout.write(
+        flags.json
+          ? `${JSON.stringify(result)}\n`
+          : `${result.files.map((file) => `made ${flags.dir}/${file}`).join("\n")}\n` +
+              "Back the folder up as one piece; keep one root key apart from it.\n",
+      );
+    });
+  keys
+    .command("show")
+    .description("Check a key folder and print what is public in it")
+    .option("-d, --dir <dir>", "folder", "keys")
+    .option("--json", "print as JSON")
+    .addHelpText("after", showExample)
+    .action((flags: { dir: string; json?: boolean }) => {
+      const report = showKeys(flags.dir);
+      process.stdout.write(
+        flags.json ? `${JSON.stringify(publicReport(report))}\n` : reportText(report),
+      );
+    });
+}
+
+function publicReport({ keySet, leaves, leavesUsed }: KeysReport) {
+  const roles = roleNames.map((name) => [
+    name,
+    { threshold: keySet.roles[name].threshold, keys: keySet.roles[name].keys.map(hex) },
+  ]);
+  return { version: keySet.version, roles: Object.fromEntries(roles), leaves, leavesUsed };
+}
+
+function reportText({ keySet, leaves, leavesUsed }: KeysReport): string {
+  const lines = [`key set version ${keySet.version}`];
+  for (const name of roleNames) {
+    const role = keySet.roles[name];
+    lines.push(`${name}: ${role.threshold} of ${role.keys.length}`);
+    for (const key of role.keys) lines.push(`  ${hex(keyId(key))}  ${hex(key)}`);
+  }
+  lines.push(`release key: ${leavesUsed} of ${leaves} leaves used`, "");
+  return lines.join("\n");
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
