@@ -101,7 +101,7 @@ export function parsePolicy(json: unknown): RolloutPolicy {
 }
 
 /** Checks a policy against the release it names and the time, before a start. Pure.
- *  @throws AgentError ReleaseNotFound-like RolloutPolicyInvalid, ImagePoisoned, ApproverIsAuthor */
+ *  @throws AgentError RolloutPolicyInvalid, ApproverIsAuthor */
 export function validatePolicy(policy: RolloutPolicy, release: ReleaseRecord, nowMs: number): void {
   checkApprover(policy);
   if (release.sequence !== policy.sequence) {

@@ -135,6 +135,46 @@ describe("a bad release", () => {
     expect(fleet.effectsOf("poison")).toEqual([]);
   });
 
+  test("orders a device back once, also when the order was answered and the device did not go", () => {
+    const fleet = new Fleet(fiftyOne(bad));
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    const ordered = fleet.effectsOf("orderRevert").map((effect) => effect.serial);
+    for (const device of fleet.devices) device.facts = { ...device.facts, orderPending: null };
+    fleet.step();
+    expect(ordered).not.toEqual([]);
+    expect(fleet.effectsOf("orderRevert").map((effect) => effect.serial)).toEqual(ordered);
+  });
+
+  test("does not order a device back to an empty slot or below its floor", () => {
+    const fleet = new Fleet(fiftyOne(() => "drain"));
+    fleet.start();
+    fleet.run(4 * hourMs);
+    const [first, second, third] = [...fleet.offeredTo].map((serial) => fleet.find(serial));
+    first!.facts = { ...first!.facts, otherValid: false };
+    second!.facts = { ...second!.facts, floor: newSequence };
+    fleet.run(10 * dayMs, isOver(fleet));
+    const ordered = fleet.effectsOf("orderRevert").map((effect) => effect.serial);
+    expect(ordered).toEqual([third!.facts.serial]);
+    const event = fleet.events.find((one) => one.kind === "revertImpossible")!;
+    expect(event.text).toMatch(/^2 confirmed devices cannot go back without a download \(/);
+  });
+
+  test("is not offered again to a device that has forgotten its failure", () => {
+    const fleet = new Fleet(
+      fiftyOne((board) => (board === "puckjs" ? "crash" : "good")),
+      policyJson({ onHalt: "keep", holdBackShare: 0 }),
+    );
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    fleet.apply(resumeRollout(fleet.record, fleet.view(), fleet.nowMs, "ada"));
+    const failed = fleet.find(fleet.record.acknowledged[0]!);
+    failed.facts = { ...failed.facts, lastFailed: null };
+    fleet.step();
+    const next = nextFor(failed.facts, [fleet.record], [fleet.release], fleet.nowMs);
+    expect(next).toMatchObject({ offer: null, code: "reverted" });
+  });
+
   test("takes back a device that confirms only after the halt", () => {
     const fleet = new Fleet(fiftyOne((board) => (board === "puckjs" ? "crash" : "good")));
     for (const device of fleet.devices) {
@@ -196,6 +236,18 @@ describe("causes", () => {
 });
 
 describe("sleepers", () => {
+  test("that keep their promise do not time out, even when they promised longer than the timeout", () => {
+    const fleet = new Fleet(fiftyOne(), policyJson({ deviceTimeoutMs: hourMs, holdBackShare: 0 }));
+    fleet.start();
+    const canary = fleet.find([...fleet.offeredTo][0]!);
+    canary.facts = { ...canary.facts, lastSeenMs: fleet.nowMs + 1, nextCheckInS: 10 * 3600 };
+    fleet.run(9 * hourMs);
+    expect(fleet.record.status).toBe("running");
+    fleet.run(20 * hourMs);
+    // It came after its time without the release: that is a timeout.
+    expect(fleet.record.haltReason).toContain("1 of 3 devices timed out");
+  });
+
   test("never block, are listed, and get the release when they wake after the end", () => {
     const sleepy = (_: string, index: number): Behaviour => (index < 2 ? "asleep" : "good");
     const fleet = new Fleet(fiftyOne(sleepy));

@@ -120,7 +120,7 @@ describe("the vitals gate", () => {
     },
   );
 
-  test("finds a quarter more samples' worth of truth with ten devices on each side", () => {
+  test("finds four times the drain in at least 95 of 100 noisy soaks with ten devices on each side", () => {
     let found = 0;
     for (let seed = 1; seed <= 100; seed++) {
       found += Number(
@@ -128,6 +128,31 @@ describe("the vitals gate", () => {
       );
     }
     expect(found).toBeGreaterThanOrEqual(95);
+  });
+
+  test("does not call a canary worse than a held-back device that drains as much", () => {
+    const policy = parsePolicy(policyJson());
+    const steady = (sequence: number, perHour: number) =>
+      Array.from({ length: 24 }, (_, hour) => {
+        const values = { chargeMicroAh: [perHour * hour] };
+        return { atMs: dayMs + hour * hourMs, sequence, values };
+      });
+    const held = [1, 2, 3, 4].map((index) => factsFor(index, "puckjs"));
+    const canary = factsFor(9, "puckjs", { runningSequence: 7 });
+    const record = {
+      ...draftRollout("r1", policy),
+      waveStartedMs: dayMs,
+      holdBack: held.map((one) => one.serial),
+    };
+    const judgeWith = (hungry: number) => {
+      const vitals: Record<string, VitalsSample[]> = { [canary.serial]: steady(7, 40) };
+      held.forEach((one, index) => {
+        vitals[one.serial] = steady(6, index === 0 ? hungry : 10);
+      });
+      return judgeVitals(record, vitals, [canary], held, 2 * dayMs).isWorse;
+    };
+    expect(judgeWith(10)).toBe(true);
+    expect(judgeWith(45)).toBe(false);
   });
 
   test("leaves boards without a battery out and waits for boards with too few samples", () => {
