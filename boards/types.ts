@@ -27,6 +27,8 @@ export interface Board {
   /** pin expression that reads true while the rescue button is held; absent = no button */
   button?: string;
   watchdog: boolean;
+  /** test builds on the real interpreter: vitals also tell variables in use, now and at most */
+  probe?: boolean;
   consoles: { usb: boolean; ble: boolean; telnet: boolean };
   budget: { coreBytes: number; frameworkBytes: number; appBytes: number };
   /** what each number above was read from or measured on */

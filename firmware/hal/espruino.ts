@@ -20,16 +20,26 @@ export function espruinoHal(): Hal {
       if (read(addr + i, 64).some((b) => b !== 255)) return false;
     return true;
   };
-  return {
+  let most = 0;
+  const probe = () => {
+    const used = process.memory().usage;
+    if (used > most) most = used;
+    return used;
+  };
+  const hal: Hal = {
     cat: (piece: Piece) => E.toUint8Array(piece),
     str: (b) => (b.length ? E.toString(b) : ""),
-    sha: (data) => new Uint8Array(crypto.SHA256(data)),
+    sha(data) {
+      if (BOARD.probe) probe();
+      return new Uint8Array(crypto.SHA256(data));
+    },
     hash: crypto.SHA256,
     crc: (data) => E.CRC32(data),
     aes: (key, counterBlock, data) =>
       new Uint8Array(AES.encrypt(data, key, { iv: counterBlock, mode: "CTR" })),
     read,
     write(addr, data) {
+      if (BOARD.probe) probe();
       if ((addr | data.length) & (BOARD.writeUnitBytes - 1)) throw Code.FlashUnaligned;
       // A write that did not take is tried once more: programming the same bits again is allowed everywhere.
       flash.write(data, at(addr));
@@ -66,4 +76,6 @@ export function espruinoHal(): Hal {
     temperatureDeciC: () => BOARD.temperatureDeciC,
     rssiDbm: () => BOARD.rssiDbm,
   };
+  if (BOARD.probe) hal.variables = () => [probe(), most, probe()];
+  return hal;
 }

@@ -25,6 +25,7 @@ declare const BOARD: {
   link: string;
   aes: boolean;
   watchdog: boolean;
+  probe: boolean;
   button: boolean | undefined;
   batteryMv: number | undefined;
   temperatureDeciC: number | undefined;

@@ -34,6 +34,8 @@ export interface Hal {
   kick(): void;
   /** Collects garbage and tells the share of variables in use, in permille. */
   memory(): number;
+  /** [now, most seen inside hashes and flash writes, now] variables in use; only in probe builds */
+  variables?(): number[];
   /** undefined where the board cannot measure it */
   batteryMv(): number | undefined;
   temperatureDeciC(): number | undefined;

@@ -45,6 +45,7 @@ export function gatherVitals(k: Kit, declared: string[]): Vitals {
       v[6] = v[7] = uptimeS;
       v[8] = client.ok;
       v[9] = client.failed;
+      if (BOARD.probe) v[11] = k.h.variables!();
       return v;
     },
     metrics: () => metrics,

@@ -76,6 +76,7 @@ export const vitalNames: readonly (readonly [key: number, name: string, triple: 
   [8, "checkInsOk", false],
   [9, "checkInsFailed", false],
   [10, "chargeMicroAh", false],
+  [11, "variablesInUse", true],
 ];
 
 /** Decodes what a frame from a device carried.

@@ -40,6 +40,7 @@ export function boardFields(board: Board, parts?: number[]): BoardFields {
     aes: String(board.crypto.aes),
     sha256: String(board.crypto.sha256),
     watchdog: String(board.watchdog),
+    probe: String(board.probe ?? false),
     button: board.button ?? absent,
     batteryMv: board.measure.batteryMv ?? absent,
     temperatureDeciC: board.measure.temperatureDeciC ?? absent,
