@@ -1,0 +1,146 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { Code } from "../../firmware/protocol/errors.ts";
+import { verifyEnvelope } from "../../firmware/protocol/host/suitVerify.ts";
+import { productIds } from "../../scripts/cli/factory/birth.ts";
+import { register as registerKeys } from "../../scripts/cli/keys/command.ts";
+import {
+  createKeys,
+  ed25519PublicOfPem,
+  readKeySet,
+  showKeys,
+} from "../../scripts/cli/keys/store.ts";
+import { register as registerRelease } from "../../scripts/cli/release/command.ts";
+import { type ReleaseInput, signRelease } from "../../scripts/cli/release/sign.ts";
+import { image } from "./suitFixture.ts";
+import { hex } from "./support.ts";
+
+let directory: string;
+let keysDir: string;
+let input: ReleaseInput;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "keys-"));
+  keysDir = join(directory, "keys");
+  createKeys({ dir: keysDir, height: 5 });
+  const ids = productIds("example.com", "sensor-1", "puckjs");
+  input = {
+    ...{ keysDir, sequence: 3, floor: 1, interpreter: ["2v25", "2v29"] },
+    ...{ version: "1.0.0", type: "fix", notes: "First." },
+    images: [{ board: "puckjs", ...ids, text: image }],
+  };
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Runs a command line and returns what it prints. */
+async function run(...words: string[]): Promise<string> {
+  let output = "";
+  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    output += text;
+    return true;
+  });
+  try {
+    const program = new Command().exitOverride();
+    registerKeys(program);
+    registerRelease(program);
+    await program.parseAsync(words, { from: "user" });
+  } finally {
+    write.mockRestore();
+  }
+  return output;
+}
+
+describe("fleetling keys", () => {
+  test("new makes keys, ledger and a key set signed by two of three roots, readable by the owner only", () => {
+    const keySet = readKeySet(keysDir);
+    expect(keySet.version).toBe(1);
+    expect(keySet.roles.root).toMatchObject({ threshold: 2 });
+    expect(keySet.roles.root.keys).toHaveLength(3);
+    expect(hex(keySet.roles.release.keys[0]!).slice(0, 16)).toBe("0000000a00000007");
+    const agent = ed25519PublicOfPem(readFileSync(join(keysDir, "certificate.key"), "utf8"));
+    expect(keySet.roles.agent.keys).toEqual([agent]);
+    expect(statSync(join(keysDir, "release.key.json")).mode & 0o77).toBe(0);
+  });
+
+  test("new refuses a folder with files and a height without type", () => {
+    const refusal = (code: string) => expect.objectContaining({ code });
+    expect(() => createKeys({ dir: keysDir, height: 5 })).toThrow(refusal("KEYS_EXIST"));
+    const other = { dir: join(directory, "x"), height: 7 };
+    expect(() => createKeys(other)).toThrow(refusal("KEYS_HEIGHT"));
+  });
+
+  test("show prints public keys and used leaves, never a secret", async () => {
+    const output = await run("keys", "show", "--dir", keysDir, "--json");
+    expect(JSON.parse(output)).toMatchObject({ version: 1, leaves: 32 });
+    const { seed } = JSON.parse(readFileSync(join(keysDir, "release.key.json"), "utf8"));
+    expect(output).not.toContain(seed);
+    const text = await run("keys", "show", "--dir", keysDir);
+    expect(text).toMatch(/^key set version 1\nroot: 2 of 3\n/);
+    await expect(run("keys", "show", "--dir", directory)).rejects.toThrow(/^KEYS_MISSING: /);
+  });
+
+  test("a damaged secret or a tree of another key is noticed", () => {
+    const path = join(keysDir, "release.key.json");
+    const text = readFileSync(path, "utf8");
+    const { seed } = JSON.parse(text);
+    for (const bad of [text.replace(seed, "00".repeat(24)), text.replace(seed, "00"), "{"]) {
+      writeFileSync(path, bad);
+      expect(() => signRelease(input)).toThrow(expect.objectContaining({ code: "KEYS_DAMAGED" }));
+    }
+    writeFileSync(path, text);
+  });
+});
+
+describe("fleetling release sign", () => {
+  const trusted = () => ({ release: readKeySet(keysDir).roles.release.keys });
+
+  test("an image is signed at a new leaf, and the same input gives the same bytes at the same leaf", () => {
+    const first = signRelease(input);
+    const used = showKeys(keysDir).leavesUsed;
+    const verified = verifyEnvelope(first.images[0]!.envelope, trusted());
+    expect(verified).toMatchObject({ sequence: 3, floor: 1, sizeBytes: image.length });
+    expect(signRelease(input).images[0]).toEqual(first.images[0]);
+    expect(showKeys(keysDir).leavesUsed).toBe(used);
+    const next = signRelease({ ...input, sequence: 4 });
+    expect(next.images[0]!.leaf).toBe(first.images[0]!.leaf + 1);
+  });
+
+  test("an author's mistake costs no leaf", () => {
+    const used = showKeys(keysDir).leavesUsed;
+    expect(() => signRelease({ ...input, floor: 9 })).toThrow(
+      expect.objectContaining({ code: Code.FloorAboveSequence }),
+    );
+    expect(() => signRelease({ ...input, notes: "x".repeat(5000) })).toThrow(
+      expect.objectContaining({ code: Code.ManifestTooLarge }),
+    );
+    expect(showKeys(keysDir).leavesUsed).toBe(used);
+  });
+
+  test("the command reads build folders and writes the file that is published", async () => {
+    const build = join(directory, "build");
+    mkdirSync(build);
+    writeFileSync(join(build, "build.json"), JSON.stringify({ board: "puckjs" }));
+    writeFileSync(join(build, "image.js"), image);
+    const out = join(directory, "release.json");
+    const words = ["release", "sign", build, "--model", "sensor-1", "--vendor", "example.com"];
+    const rest = ["--sequence", "8", "--name", "2.0", "--keys", keysDir, "--out", out];
+    expect(await run(...words, ...rest)).toMatch(/^puckjs: 34 B, envelope \d+ B, leaf \d+, /);
+    const file = JSON.parse(readFileSync(out, "utf8"));
+    expect(file).toMatchObject({ sequence: 8, version: "2.0", type: "fix" });
+    expect(file.images[0].classId).toBe(hex(input.images[0]!.classId));
+    const envelope = new Uint8Array(Buffer.from(file.images[0].envelope, "base64"));
+    expect(hex(verifyEnvelope(envelope, trusted()).digest)).toBe(file.images[0].digest);
+    for (const [word, value] of [
+      ["--type", "big"],
+      ["--interpreter", "2v25"],
+      ["--sequence", "x"],
+    ]) {
+      await expect(run(...words, ...rest, word!, value!)).rejects.toThrow(/^RELEASE_INPUT: /);
+    }
+    words[2] = directory;
+    await expect(run(...words, ...rest)).rejects.toThrow(/^RELEASE_INPUT: /);
+  });
+});
