@@ -39,7 +39,7 @@ export const allowedGlobals: Record<string, { own: string; proto: string }> = {
   Math: {
     own:
       "E LN10 LN2 LOG10E LOG2E PI SQRT1_2 SQRT2 abs acos asin atan atan2 ceil clip cos exp floor log max min pow random " +
-      "round sign sin sqrt tan wrap",
+      "round sign sin sqrt tan",
     proto: "",
   },
   JSON: { own: "parse stringify", proto: "" },

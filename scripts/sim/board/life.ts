@@ -15,7 +15,8 @@ export interface LifeOptions {
   /** host's milliseconds that device code may run without returning; 0 = no limit */
   wallLimitMs: number;
   detokenise?: (text: string) => string;
-  onEnd(cause: EndCause): void;
+  /** @param delayMs time until a reset follows, where it is not at once */
+  onEnd(cause: EndCause, delayMs: number): void;
   onCrash(message: string, stack: string, isHandled: boolean): void;
   onStorageErased(): void;
 }
@@ -59,14 +60,14 @@ export class Life {
   }
 
   /** Ends this life from outside or inside; later calls of any native function throw. */
-  finish(cause: EndCause): void {
+  finish(cause: EndCause, delayMs = 0): void {
     if (this.cause) return;
     this.cause = cause;
     for (const timer of this.timers) timer.cancel();
     this.timers.clear();
     for (const fn of this.endings.splice(0)) fn();
     this.around.pins.watch(null);
-    this.options.onEnd(cause);
+    this.options.onEnd(cause, delayMs);
   }
 
   receive(port: string, data: Uint8Array): void {
@@ -180,7 +181,11 @@ export class Life {
   }
 
   private caught(error: unknown): void {
-    if (error instanceof RanTooLong) this.finish(this.watchdog ? "watchdog" : "hung");
+    // A loop without end stands still until the watchdog, if one was set, has waited its time.
+    if (error instanceof RanTooLong) {
+      if (this.watchdog) this.finish("watchdog", this.watchdog.timeoutMs);
+      else this.finish("hung");
+    }
     // What device code throws after its end concerns nobody.
     else if (!this.cause && !(error instanceof LifeEnded)) this.uncaught(error);
   }

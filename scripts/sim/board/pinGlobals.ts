@@ -11,15 +11,7 @@ interface Watch {
 
 /** Pins, watches and chip registers. */
 export function pinGlobals(machine: Machine): Record<string, unknown> {
-  const names = [
-    ...Array.from({ length: pinCount }, (_, i) => `D${i}`),
-    "BTN1",
-    "BTN",
-    "LED1",
-    "LED2",
-    "LED3",
-    "LED",
-  ];
+  const names = Array.from({ length: pinCount }, (_, i) => `D${i}`);
   const globals: Record<string, unknown> = {};
   const write = (pin: unknown, value: unknown) => {
     machine.battery.spend("digitalWrite");
@@ -30,6 +22,13 @@ export function pinGlobals(machine: Machine): Record<string, unknown> {
     machine.pins.set(name, level);
   };
   for (const name of names) globals[name] = pinObject(machine, name, write);
+  if (machine.board.chip !== "LINUX") {
+    for (const name of ["LED", "LED1", "LED2", "LED3"])
+      globals[name] = pinObject(machine, name, write);
+    // Where the button has no name of its own it is one of the numbered pins.
+    const button = pinObject(machine, machine.pins.buttonPin ?? "BTN1", write);
+    Object.assign(globals, { BTN: button, BTN1: button });
+  }
   const read = (pin: unknown) => machine.pins.level(pinName(pin));
   Object.assign(globals, watches(machine), {
     HIGH: 1,

@@ -12,6 +12,11 @@ export class Pins {
     this.hold(false);
   }
 
+  /** The rescue button's pin; undefined on a board without one. */
+  get buttonPin(): string | undefined {
+    return this.button?.pin;
+  }
+
   level(pin: string): number {
     return this.levels.get(pin) ?? 0;
   }

@@ -1,5 +1,6 @@
 import vm from "node:vm";
 import { allowedGlobals, allowedValues } from "./allowed.ts";
+import { isBuffer } from "./bytes.ts";
 import { promiseText } from "./promiseText.ts";
 
 /** Thrown by `Realm.timed` when device code ran longer than the host allows. */
@@ -46,6 +47,7 @@ export class Realm {
     define(this.global, "Promise", this.promise(host));
     restrict(this.global);
     this.tameDateAndRandom(host);
+    this.speakJson();
     if (detokenise) this.global.eval = (text: unknown) => this.evaluate(text, detokenise);
   }
 
@@ -98,7 +100,21 @@ export class Realm {
       throw new this.builtins.Error("Math.random is banned on the device");
     };
     math.clip = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
-    math.wrap = (x: number, max: number) => ((x % max) + max) % max;
+  }
+
+  /** Espruino's JSON: byte arrays are lists, nothing is null, no character above 126 stays bare; the replacer is ignored. */
+  private speakJson(): void {
+    const json = this.global.JSON as { stringify: unknown };
+    const native = JSON.stringify;
+    const plain = (_key: string, value: unknown): unknown => {
+      if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array);
+      return isBuffer(value) ? Array.from(new Uint8Array(value)) : value;
+    };
+    json.stringify = (value: unknown, _replacer: unknown, space?: number) =>
+      (native(value, plain, space) ?? "null").replace(
+        /[\u007f-\uffff]/g,
+        (c) => `\\u${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
+      );
   }
 }
 

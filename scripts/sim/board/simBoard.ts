@@ -203,7 +203,7 @@ export class SimBoard {
     const life = new Life(this.around, {
       wallLimitMs: this.options.wallLimitMs ?? 2000,
       detokenise: this.options.detokenise,
-      onEnd: (cause) => this.ended(life, cause),
+      onEnd: (cause, delayMs) => this.ended(life, cause, delayMs),
       onCrash: (message, stack, isHandled) => {
         this.crashes++;
         this.record({ kind: "crash", message, stack, isHandled });
@@ -214,7 +214,7 @@ export class SimBoard {
     life.boot(isSoft);
   }
 
-  private ended(life: Life, cause: EndCause): void {
+  private ended(life: Life, cause: EndCause, delayMs: number): void {
     this.record({ kind: "ended", cause });
     if (this.life !== life) return;
     if (cause === "power-cut" || cause === "battery-empty") {
@@ -229,7 +229,9 @@ export class SimBoard {
       if (cause === "software") this.reboots++;
       const reason = cause === "soft" ? (this.lastResetReason ?? "power-on") : cause;
       const bootMs = cause === "soft" ? 0 : (this.options.bootMs ?? 30);
-      this.restart = this.options.clock.after(bootMs, () => this.start(reason, cause === "soft"));
+      this.restart = this.options.clock.after(delayMs + bootMs, () =>
+        this.start(reason, cause === "soft"),
+      );
     }
   }
 
