@@ -16,7 +16,8 @@ interface Ranked {
 }
 
 /** Stable place of a device in 0..1: FNV-1a over salt and serial, then a murmur3 finaliser because FNV alone leaves
- *  serials that differ in the last digit close together. Neither rollout nor release goes in: whoever is early stays early. */
+ *  serials that differ in the last digit close together. Neither rollout nor release goes in: whoever is early stays
+ *  early. */
 export function stablePlace(serial: string, salt = "fleetling"): number {
   let hash = 0x811c9dc5;
   const text = `${salt}\n${serial}`;
@@ -34,7 +35,8 @@ export function isSilent(policy: RolloutPolicy, device: DeviceFacts, nowMs: numb
 }
 
 /** Divides the targeted devices into waves. Pure; O(n log n).
- *  All waves are prefixes of one order: "per board" picks, then reachable devices by stable hash, then silent ones. So a
+ *  All waves are prefixes of one order: "per board" picks, then reachable devices by stable hash, then silent ones.
+ *  So a
  *  larger percentage only adds devices, and devices that cannot answer are not wasted as canaries.
  *  @param devices targeted devices that the release has something for
  *  @returns wave per serial, and the hold-back group, which carries the last wave */
@@ -99,7 +101,8 @@ function rank(policy: RolloutPolicy, devices: DeviceFacts[], nowMs: number): Ran
   return ranked;
 }
 
-/** Takes the share from the far end of each board's reachable devices: they have vitals to compare with, and growing waves
+/** Takes the share from the far end of each board's reachable devices: they have vitals to compare with, and growing
+ *  waves
  *  meet them last. */
 function holdBackOf(policy: RolloutPolicy, ranked: Ranked[], picksPerBoard: number): Set<string> {
   const held = new Set<string>();

@@ -37,7 +37,8 @@ export interface Stop {
   isForVitals: boolean;
 }
 
-/** Stops a rollout for what was seen: withdraws open offers and, when the policy says so, takes confirmed devices back and
+/** Stops a rollout for what was seen: withdraws open offers and, when the policy says so, takes confirmed devices
+ *  back and
  *  poisons the release. Pure. */
 export function halt(seen: Survey, stop: Stop, nowMs: number): RolloutStep {
   const { policy } = seen.record;

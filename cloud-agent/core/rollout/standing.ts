@@ -8,7 +8,8 @@ import type { Cause, DeviceFacts, DeviceProgress, RolloutPolicy } from "./types.
 
 /** Where one device stands in one rollout.
  *  Counted: updated, pending, and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
- *  change of owner, unanswered order). Outside: noImage, newer, belowFloor, failedBefore, takenBack (reverted by order). */
+ *  change of owner, unanswered order). Outside: noImage, newer, belowFloor, failedBefore, takenBack (reverted by
+ *  order). */
 export type Standing =
   | "updated"
   | "pending"

@@ -16,7 +16,8 @@ export function needsStep(record: RolloutRecord): boolean {
   return record.status === "running" || record.status === "paused" || record.isReverting === true;
 }
 
-/** Advances a rollout by what the fleet has reported. Pure and idempotent: with the same view and time, a second step has
+/** Advances a rollout by what the fleet has reported. Pure and idempotent: with the same view and time, a second
+ *  step has
  *  no effects. Halting comes before everything else, so nothing is promoted or offered on top of a failure.
  *  @param view devices (those outside the target are ignored), vitals, and the release of the policy
  *  @returns the record to store (the same object when nothing changed) and what to do, in order */
@@ -91,7 +92,8 @@ function evidence(tally: WaveTally, vitals: VitalsJudgement | null): string {
   return clauses.filter((clause) => clause !== null).join("; ");
 }
 
-/** Starts soaks, promotes waves and ends the rollout, as far as this moment allows. A step either moves on or leaves the
+/** Starts soaks, promotes waves and ends the rollout, as far as this moment allows. A step either moves on or leaves
+ *  the
  *  record as it is, so the loop ends after two moves per wave. */
 function advance(seen: Survey, vitals: VitalsJudgement | null, nowMs: number): RolloutStep {
   const effects = [...seen.effects];
@@ -127,7 +129,8 @@ function advanceOnce(
   return promote(record, tally, vitals, nowMs, effects);
 }
 
-/** Soak begins when enough of the wave's reachable devices confirmed. A later wave that has nobody to wait for begins it
+/** Soak begins when enough of the wave's reachable devices confirmed. A later wave that has nobody to wait for
+ *  begins it
  *  too, since sleepers never block; the canary wave needs a device that has proved the release. */
 function startSoak(
   record: RolloutRecord,
@@ -232,7 +235,8 @@ function finish(
   };
 }
 
-/** Makes the offers of every open wave that were not made yet. Sleepers get theirs too: it waits for their next contact. */
+/** Makes the offers of every open wave that were not made yet. Sleepers get theirs too: it waits for their next
+ *  contact. */
 function offerOpenWaves(step: RolloutStep, seen: Survey, nowMs: number): RolloutStep {
   const { record } = step;
   if (record.status !== "running" && record.status !== "done") return step;

@@ -38,7 +38,8 @@ export interface WavePolicy {
   /** one of the three; "boards: 1" means that many of every targeted board kind (canary) */
   size: { count: number } | { percent: number } | { perBoard: number };
   soakMs: number;
-  /** devices of this wave that must have confirmed before soak begins: share, 0..1, of those reachable that have not failed
+  /** devices of this wave that must have confirmed before soak begins: share, 0..1, of those reachable that have not
+   *  failed
    *  (failures have their own thresholds) */
   confirmShare: number;
 }
