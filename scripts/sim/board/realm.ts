@@ -53,7 +53,7 @@ export class Realm {
 
   /** Evaluates a text at the top level of this world. */
   run(text: string, filename: string): unknown {
-    return new vm.Script(text, { filename }).runInContext(this.context);
+    return compiled(text, filename).runInContext(this.context);
   }
 
   /** A plain object of this world with the given members. */
@@ -162,6 +162,21 @@ function strip(target: Record<string, unknown>, keep: string): void {
   for (const name of Object.getOwnPropertyNames(target)) {
     if (!names.has(name)) Reflect.deleteProperty(target, name);
   }
+}
+
+/** A power-cut search starts one board many thousand times: its texts are compiled once. */
+const scripts = new Map<string, vm.Script>();
+const scriptsMax = 64;
+
+function compiled(text: string, filename: string): vm.Script {
+  const key = `${filename}\n${text}`;
+  let script = scripts.get(key);
+  if (!script) {
+    if (scripts.size >= scriptsMax) scripts.clear();
+    script = new vm.Script(text, { filename });
+    scripts.set(key, script);
+  }
+  return script;
 }
 
 const launchpad = vm.createContext({ go: null as (() => unknown) | null });
