@@ -163,6 +163,36 @@ export async function wishSettings(
   return wished;
 }
 
+export interface Labels {
+  group?: string | null;
+  site?: string | null;
+  tags?: string[];
+  /** seconds between check-ins that the device is asked to keep */
+  checkInS?: number;
+}
+
+/** Changes what the fleet's people call a device. What is left out stays.
+ *  @throws AgentError UnknownDevice */
+export async function relabel(
+  tx: Tx,
+  request: { serial: string; labels: Labels; person: string },
+  nowMs: number,
+): Promise<DeviceRecord> {
+  const device = await needDevice(tx, request.serial);
+  const labelled: DeviceRecord = { ...device, ...request.labels };
+  await tx.putDevice(labelled);
+  await tx.appendEvent(
+    {
+      kind: "labelsChanged",
+      serial: device.serial,
+      text: `${request.person} changed ${Object.keys(request.labels).join(", ")} of ${device.serial}.`,
+      data: { ...request.labels, person: request.person },
+    },
+    nowMs,
+  );
+  return labelled;
+}
+
 /** @throws AgentError UnknownDevice */
 export async function needDevice(tx: Tx, serial: string): Promise<DeviceRecord> {
   const device = await tx.device(serial);

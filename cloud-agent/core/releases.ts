@@ -13,10 +13,19 @@ import { AgentCode, AgentError } from "./errors.ts";
 import type { Image } from "./ports.ts";
 import type { ReleaseImage, ReleaseRecord } from "./records.ts";
 
+/** An image as sent; class and digest are compared with the manifest where they are given. */
+export interface SentImage extends Image {
+  board: string;
+  /** hex */
+  classId?: string;
+  digest?: string;
+}
+
 export interface PublishRequest {
-  images: (Image & { board: string })[];
+  images: SentImage[];
   /** what the caller believes to publish; must agree with the manifests. Omitted: not compared */
   sequence?: number;
+  floor?: number;
   /** used where the manifests carry no text */
   version?: string;
   type?: ReleaseRecord["type"];
@@ -27,7 +36,7 @@ export interface PublishRequest {
 interface CheckedImage {
   record: ReleaseImage;
   manifest: VerifiedManifest;
-  image: Image;
+  image: SentImage;
 }
 
 /** Stores a release whose every envelope is signed by the release keys and whose payloads are what was signed.
@@ -88,7 +97,7 @@ export async function releaseImage(
   return envelope && payload ? { envelope, payload } : null;
 }
 
-function checkImage(image: Image & { board: string }, keys: TrustedKeys): CheckedImage {
+function checkImage(image: SentImage, keys: TrustedKeys): CheckedImage {
   const manifest = verifyEnvelope(image.envelope, keys);
   const digest = createHash("sha256").update(image.payload).digest("hex");
   if (digest !== hex(manifest.digest) || image.payload.length !== manifest.sizeBytes) {
@@ -112,14 +121,19 @@ function checkImage(image: Image & { board: string }, keys: TrustedKeys): Checke
 function describe(request: PublishRequest, images: CheckedImage[], nowMs: number): ReleaseRecord {
   const first = images[0]!.manifest;
   const classes = new Set<string>();
-  for (const { record, manifest } of images) {
-    const expected = request.sequence ?? first.sequence;
-    if (manifest.sequence !== expected) {
+  const expected = request.sequence ?? first.sequence;
+  for (const { record, manifest, image } of images) {
+    const agree = (name: string, sent: string | number | undefined, signed: string | number) => {
+      if (sent === undefined || sent === signed) return;
       throw new AgentError(
         AgentCode.RequestInvalid,
-        `image for ${record.board}: expected sequence ${expected}, its manifest says ${manifest.sequence}`,
+        `image for ${record.board}: expected ${name} ${sent}, its manifest says ${signed}`,
       );
-    }
+    };
+    agree("sequence", expected, manifest.sequence);
+    agree("floor", request.floor, manifest.floor);
+    agree("class", image.classId, record.classId);
+    agree("digest", image.digest, record.digest);
     if (classes.has(record.classId)) {
       throw new AgentError(
         AgentCode.ReleaseClassTwice,

@@ -1,5 +1,5 @@
 /** Shapes of requests and replies: they check, they strip what is not named, and they are the OpenAPI document. */
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import {
   pageRowsDefault,
   pageRowsMax,
@@ -7,18 +7,23 @@ import {
   settingsMax,
   settingTextCharsMax,
 } from "../core/limits.ts";
+import type { RolloutPolicy } from "../core/rollout/types.ts";
 
 const closed = { additionalProperties: false };
 const uint32 = (options = {}) => Type.Integer({ minimum: 0, maximum: 0xffff_ffff, ...options });
 const time = (description = "milliseconds since 1970") => Type.Integer({ minimum: 0, description });
 const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()]);
-const hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${bytes * 2}}$` });
+export const hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${bytes * 2}}$` });
 const text = (max: number) => Type.String({ minLength: 1, maxLength: max });
 
 export const serial = Type.String({ pattern: "^[A-Z0-9-]{4,23}$" });
 export const serialParams = Type.Object({ serial }, closed);
 export const sequence = uint32({ minimum: 1 });
+export const sequenceParams = Type.Object(
+  { sequence: Type.String({ pattern: "^[1-9][0-9]{0,9}$" }) },
+  closed,
+);
 
 export const problem = Type.Object(
   {
@@ -38,6 +43,17 @@ export const failures = { "4xx": problem, "5xx": problem };
 export const pageQuery = Type.Object(
   {
     after: Type.Optional(Type.String({ maxLength: 64, description: "`next` of the page before" })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: pageRowsMax, default: pageRowsDefault }),
+    ),
+  },
+  closed,
+);
+
+export const spanQuery = Type.Object(
+  {
+    sinceMs: Type.Optional(time()),
+    untilMs: Type.Optional(time()),
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: pageRowsMax, default: pageRowsDefault }),
     ),
@@ -186,6 +202,20 @@ export const event = Type.Object({
   text: Type.String(),
   data: Type.Record(Type.String(), Type.Unknown()),
 });
+export const eventQuery = Type.Object(
+  {
+    afterId: Type.Optional(Type.Integer({ minimum: 0 })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: pageRowsMax, default: pageRowsDefault }),
+    ),
+    serial: Type.Optional(serial),
+    kind: Type.Optional(text(64)),
+    rolloutId: Type.Optional(text(64)),
+    sequence: Type.Optional(uint32()),
+  },
+  closed,
+);
+export type EventQuery = Static<typeof eventQuery>;
 export const eventPage = Type.Object({
   events: Type.Array(event),
   next: orNull(Type.Integer({ description: "afterId of the next page" })),
@@ -202,14 +232,13 @@ export const vitalsPage = Type.Object({
   ),
 });
 
-const base64 = (bytesMax: number) =>
+export const base64 = (bytesMax: number) =>
   Type.String({
     pattern: "^[A-Za-z0-9+/]*={0,2}$",
     minLength: 4,
     maxLength: Math.ceil(bytesMax / 3) * 4,
     description: "base64",
   });
-export const envelopeText = (bytesMax: number) => base64(bytesMax);
 
 export const release = Type.Object({
   sequence: uint32(),
@@ -228,6 +257,65 @@ export const release = Type.Object({
       floor: uint32(),
       envelopeBytes: Type.Integer(),
     }),
+  ),
+});
+
+export const rolloutLine = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  sequence: uint32(),
+  status: Type.String({ description: "draft, running, paused, halted, done or aborted" }),
+  wave: Type.Integer(),
+  waves: Type.Integer(),
+  startedMs: orNull(time()),
+  endedMs: orNull(time()),
+  haltReason: orNull(Type.String()),
+  devices: Type.Object({
+    assigned: Type.Integer(),
+    offered: Type.Integer(),
+    confirmed: Type.Integer(),
+    failed: Type.Integer(),
+    reverted: Type.Integer(),
+    rejected: Type.Integer(),
+    timedOut: Type.Integer(),
+  }),
+});
+
+export const rollout = Type.Object({
+  id: Type.String(),
+  policy: Type.Unsafe<RolloutPolicy>(Type.Record(Type.String(), Type.Unknown())),
+  status: Type.String(),
+  wave: Type.Integer(),
+  waveStartedMs: time(),
+  soakStartedMs: orNull(time()),
+  startedMs: orNull(time()),
+  endedMs: orNull(time()),
+  pausedMs: Type.Optional(orNull(time())),
+  isReverting: Type.Optional(Type.Boolean()),
+  assigned: Type.Record(Type.String(), Type.Integer()),
+  holdBack: Type.Array(Type.String()),
+  acknowledged: Type.Array(Type.String()),
+  haltReason: orNull(Type.String()),
+  verdicts: Type.Array(
+    Type.Object({
+      wave: Type.Integer(),
+      result: Type.String(),
+      reason: Type.String(),
+      atMs: time(),
+    }),
+  ),
+  progress: Type.Optional(
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        offeredMs: time(),
+        deliveredMs: orNull(time()),
+        confirmedMs: orNull(time()),
+        cause: orNull(Type.String()),
+        acknowledged: orNull(Type.String()),
+        revertOrderedMs: orNull(time()),
+      }),
+    ),
   ),
 });
 

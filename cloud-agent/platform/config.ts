@@ -26,7 +26,8 @@ const schema = z.strictObject({
   kmId: z.coerce.number().int().min(1).max(0xffffffff).default(1),
   /** token of the first administrator; omitted: made and shown once at the first start */
   adminToken: z.string().min(16).max(256).optional(),
-  /** public file of the release key set; omitted: release-keys.json in the data folder. Read at each publication. */
+  /** public release keys: a folder with keyset-1.cbor, keyset-2.cbor …, one such file, or JSON (core/releaseKeys.ts);
+   *  omitted: release-keys in the data folder. Read at each publication. */
   releaseKeys: z.string().min(1).optional(),
   /** never true in production: unverified images may be handed to a device to watch it refuse them */
   lab: flag.default(false),

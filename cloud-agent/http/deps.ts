@@ -1,0 +1,33 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { Clock, Log, Random } from "../core/ports.ts";
+import type { LabOffers } from "../offers.ts";
+import type { Store } from "../storage/store.ts";
+
+/** What the routes need from the rest of the agent. */
+export interface ApiDeps {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  lab: LabOffers;
+  config: { lab: boolean; checkInS: number };
+  /** content of the release key files as they are now, in order of version; none when there are none */
+  releaseKeyFiles(): Uint8Array[];
+  /** something waits for this device */
+  nudge(serial: string): void;
+  /** false until devices can connect, and while the agent stops */
+  isReady(): boolean;
+  /** repeats work until the returned function is called */
+  every(pauseMs: number, work: () => void): () => void;
+}
+
+/** A server whose routes are typed by their schemas. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;

@@ -1,0 +1,56 @@
+import { Type } from "typebox";
+import { registerBirth } from "../../core/births.ts";
+import { openClaim } from "../../core/claims.ts";
+import { AgentError } from "../../core/errors.ts";
+import { person } from "../auth.ts";
+import type { Api, ApiDeps } from "../deps.ts";
+import { birth, claimBody, device, failures } from "../schemas.ts";
+import { deviceView } from "../views.ts";
+
+const birthReply = Type.Object({ serial: Type.String(), wasNew: Type.Boolean() });
+
+/** How a device comes in: its birth from the line, its claim from the person who owns it. */
+export function claimRoutes(app: Api, deps: ApiDeps): void {
+  app.post(
+    "/v1/births",
+    {
+      schema: {
+        summary: "Register a birth; the same one again changes nothing",
+        body: birth,
+        response: { 200: birthReply, 201: birthReply, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { device, wasNew } = await deps.store.tx((tx) =>
+        registerBirth(tx, {
+          birth: request.body,
+          checkInS: deps.config.checkInS,
+          nowMs: deps.clock.nowMs(),
+        }),
+      );
+      return reply.code(wasNew ? 201 : 200).send({ serial: device.serial, wasNew });
+    },
+  );
+  app.post(
+    "/v1/claims",
+    {
+      schema: {
+        summary: "Claim a device with its label's code; it has 15 minutes to confirm",
+        body: claimBody,
+        response: { 202: device, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await deps.store.tx((tx) =>
+        openClaim(
+          tx,
+          { ...request.body, person: person(request) },
+          { random: deps.random, nowMs: deps.clock.nowMs() },
+        ),
+      );
+      if (outcome instanceof AgentError) throw outcome;
+      deps.nudge(outcome.serial);
+      return reply.code(202).send(deviceView(outcome));
+    },
+  );
+}

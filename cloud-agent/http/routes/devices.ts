@@ -1,0 +1,201 @@
+import { Type } from "typebox";
+import { WipeMode } from "../../../firmware/protocol/messages.ts";
+import { AgentCode, AgentError } from "../../core/errors.ts";
+import {
+  decommission,
+  needDevice,
+  orderRevert,
+  relabel,
+  wishSettings,
+} from "../../core/lifecycle.ts";
+import { pageRowsDefault } from "../../core/limits.ts";
+import { person } from "../auth.ts";
+import type { Api, ApiDeps } from "../deps.ts";
+import {
+  decommissionBody,
+  device,
+  failures,
+  labelsBody,
+  pageQuery,
+  revertBody,
+  serialParams,
+  settingsBody,
+  spanQuery,
+  vitalsPage,
+} from "../schemas.ts";
+import { deviceView } from "../views.ts";
+import { explainRoutes } from "./explain.ts";
+
+const modes = { resale: WipeMode.Resale, return: WipeMode.Return, scrap: WipeMode.Scrap };
+
+/** Devices: reading them, and what a person can order. */
+export function deviceRoutes(app: Api, deps: ApiDeps): void {
+  readRoutes(app, deps);
+  orderRoutes(app, deps);
+  explainRoutes(app, deps);
+}
+
+function readRoutes(app: Api, deps: ApiDeps): void {
+  app.get(
+    "/v1/devices",
+    {
+      schema: {
+        summary: "Devices by serial",
+        querystring: Type.Object(
+          {
+            ...pageQuery.properties,
+            lifecycle: Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object({
+            devices: Type.Array(device),
+            next: Type.Union([Type.String(), Type.Null()]),
+          }),
+          ...failures,
+        },
+      },
+    },
+    async (request) => {
+      const { after, limit = pageRowsDefault, lifecycle } = request.query;
+      const rows = await deps.store.tx((tx) => tx.devices({ after, limit: limit + 1, lifecycle }));
+      const page = rows.slice(0, limit);
+      const next = rows.length > limit ? page[page.length - 1]!.serial : null;
+      return { devices: page.map(deviceView), next };
+    },
+  );
+  app.get(
+    "/v1/devices/:serial",
+    {
+      schema: {
+        summary: "One device",
+        params: serialParams,
+        response: { 200: device, ...failures },
+      },
+    },
+    async (request) =>
+      deviceView(await deps.store.tx((tx) => needDevice(tx, request.params.serial))),
+  );
+  app.get(
+    "/v1/devices/:serial/vitals",
+    {
+      schema: {
+        summary: "The newest vitals of a span, oldest first",
+        params: serialParams,
+        querystring: spanQuery,
+        response: { 200: vitalsPage, ...failures },
+      },
+    },
+    async (request) => {
+      const { serial } = request.params;
+      const { limit = pageRowsDefault, ...span } = request.query;
+      const vitals = await deps.store.tx(async (tx) => {
+        await needDevice(tx, serial);
+        return tx.vitals({ serial, ...span, limit });
+      });
+      return { serial, vitals };
+    },
+  );
+  app.get(
+    "/v1/devices/:serial/certificate",
+    {
+      schema: {
+        summary: "The newest wipe certificate, exactly as it was signed",
+        params: serialParams,
+        response: { 200: Type.Unknown(), ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { serial } = request.params;
+      const certificate = await deps.store.tx(async (tx) => {
+        await needDevice(tx, serial);
+        return tx.certificate(serial);
+      });
+      if (!certificate) {
+        throw new AgentError(
+          AgentCode.CertificateNotIssued,
+          `device ${serial}: no wipe of it has ended`,
+        );
+      }
+      // The text itself is signed; a serialiser could change its bytes.
+      return reply
+        .type("application/json; charset=utf-8")
+        .serializer((text: string) => text)
+        .send(certificate.json as never);
+    },
+  );
+}
+
+function orderRoutes(app: Api, deps: ApiDeps): void {
+  const edge = () => ({ random: deps.random, nowMs: deps.clock.nowMs() });
+  app.post(
+    "/v1/devices/:serial/decommission",
+    {
+      schema: {
+        summary: "Stop billing now and have the device wiped",
+        params: serialParams,
+        body: decommissionBody,
+        response: { 202: device, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { mode, person: name } = request.body;
+      const { serial } = request.params;
+      const wiping = await deps.store.tx((tx) =>
+        decommission(tx, { serial, mode: modes[mode], person: name }, edge()),
+      );
+      deps.nudge(serial);
+      return reply.code(202).send(deviceView(wiping));
+    },
+  );
+  app.post(
+    "/v1/devices/:serial/revert",
+    {
+      schema: {
+        summary: "Order the device back to the image in its other slot",
+        params: serialParams,
+        body: revertBody,
+        response: { 202: device, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const order = { ...request.params, ...request.body, person: person(request) };
+      const ordered = await deps.store.tx((tx) => orderRevert(tx, order, edge()));
+      deps.nudge(ordered.serial);
+      return reply.code(202).send(deviceView(ordered));
+    },
+  );
+  app.put(
+    "/v1/devices/:serial/settings",
+    {
+      schema: {
+        summary: "Wish settings; the device takes them at its next contact",
+        params: serialParams,
+        body: settingsBody,
+        response: { 202: device, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const wish = { ...request.params, ...request.body, person: person(request) };
+      const wished = await deps.store.tx((tx) => wishSettings(tx, wish, deps.clock.nowMs()));
+      deps.nudge(wished.serial);
+      return reply.code(202).send(deviceView(wished));
+    },
+  );
+  app.put(
+    "/v1/devices/:serial/labels",
+    {
+      schema: {
+        summary: "Group, site, tags and check-in pause; what is left out stays",
+        params: serialParams,
+        body: labelsBody,
+        response: { 200: device, ...failures },
+      },
+    },
+    async (request) => {
+      const labels = { ...request.params, labels: request.body, person: person(request) };
+      return deviceView(await deps.store.tx((tx) => relabel(tx, labels, deps.clock.nowMs())));
+    },
+  );
+}

@@ -1,0 +1,98 @@
+import { Type } from "typebox";
+import { envelopeBytesMax } from "../../../firmware/protocol/limits.ts";
+import { AgentCode, AgentError } from "../../core/errors.ts";
+import { imagesPerReleaseMax, payloadBytesMax, releaseBodyBytesMax } from "../../core/limits.ts";
+import { acceptReleaseKeys } from "../../core/releaseKeys.ts";
+import { needRelease, publishRelease } from "../../core/releases.ts";
+import { person } from "../auth.ts";
+import type { Api, ApiDeps } from "../deps.ts";
+import { base64, failures, hex, release, sequence, sequenceParams } from "../schemas.ts";
+
+const publishBody = Type.Object(
+  {
+    sequence: Type.Optional(sequence),
+    floor: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff })),
+    version: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+    type: Type.Optional(
+      Type.Union([Type.Literal("security"), Type.Literal("fix"), Type.Literal("feature")]),
+    ),
+    notes: Type.Optional(Type.String({ maxLength: 2048 })),
+    images: Type.Array(
+      Type.Object(
+        {
+          board: Type.String({ minLength: 1, maxLength: 32 }),
+          classId: Type.Optional(hex(16)),
+          digest: Type.Optional(hex(32)),
+          envelope: base64(envelopeBytesMax),
+          payload: base64(payloadBytesMax),
+        },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: imagesPerReleaseMax },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** Publishing and reading releases. */
+export function releaseRoutes(app: Api, deps: ApiDeps): void {
+  app.post(
+    "/v1/releases",
+    {
+      bodyLimit: releaseBodyBytesMax,
+      schema: {
+        summary: "Publish signed images: the very file that `fleetling release sign` writes",
+        description:
+          "What the manifests say goes first; what the body says beside them must agree with it.",
+        body: publishBody,
+        response: { 200: release, 201: release, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const files = deps.releaseKeyFiles();
+      if (files.length === 0) {
+        throw new AgentError(
+          AgentCode.ReleaseKeysMissing,
+          "release keys: expected the key set's public file, found none",
+        );
+      }
+      const { images, ...rest } = request.body;
+      const decoded = images.map(({ envelope, payload, ...said }) => ({
+        ...said,
+        envelope: bytes(envelope),
+        payload: bytes(payload),
+      }));
+      const published = await deps.store.tx(async (tx) => {
+        const keys = await acceptReleaseKeys(tx, files);
+        const publication = { ...rest, images: decoded, person: person(request) };
+        return publishRelease(tx, publication, { keys, nowMs: deps.clock.nowMs() });
+      });
+      return reply.code(published.wasNew ? 201 : 200).send(published.release);
+    },
+  );
+  app.get(
+    "/v1/releases",
+    {
+      schema: {
+        summary: "All releases by sequence",
+        response: { 200: Type.Object({ releases: Type.Array(release) }), ...failures },
+      },
+    },
+    async () => ({ releases: await deps.store.tx((tx) => tx.releases()) }),
+  );
+  app.get(
+    "/v1/releases/:sequence",
+    {
+      schema: {
+        summary: "One release",
+        params: sequenceParams,
+        response: { 200: release, ...failures },
+      },
+    },
+    (request) => deps.store.tx((tx) => needRelease(tx, Number(request.params.sequence))),
+  );
+}
+
+function bytes(base64Text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64Text, "base64"));
+}

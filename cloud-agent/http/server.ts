@@ -1,0 +1,79 @@
+/** The HTTP API: one Fastify server, every route typed, checked and described by its schema. */
+import swagger from "@fastify/swagger";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import fastify from "fastify";
+import { AgentCode, AgentError } from "../core/errors.ts";
+import { bodyBytesMax } from "../core/limits.ts";
+import { requireTokens } from "./auth.ts";
+import type { Api, ApiDeps } from "./deps.ts";
+import { errorHandler } from "./problems.ts";
+import { claimRoutes } from "./routes/claims.ts";
+import { deviceRoutes } from "./routes/devices.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { labRoutes } from "./routes/lab.ts";
+import { releaseRoutes } from "./routes/releases.ts";
+import { rolloutRoutes } from "./routes/rollouts.ts";
+import { summaryRoutes } from "./routes/summary.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+
+/** Builds the server; the caller listens and closes.
+ *  @throws at start when a route has no entry in the role table */
+export async function buildServer(deps: ApiDeps): Promise<Api> {
+  const app: Api = fastify({
+    bodyLimit: bodyBytesMax,
+    // The default drops unknown fields in silence: a misspelt one would be a setting that is not made.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+    routerOptions: { maxParamLength: 64, querystringParser: parseQuery },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setErrorHandler(errorHandler(deps.log));
+  app.setNotFoundHandler((request) => {
+    const path = request.url.split("?")[0];
+    throw new AgentError(AgentCode.NotFound, `${request.method} ${path}: there is no such route`);
+  });
+  requireTokens(app, deps);
+  await describeApi(app);
+  for (const routes of [
+    healthRoutes,
+    claimRoutes,
+    deviceRoutes,
+    releaseRoutes,
+    rolloutRoutes,
+    eventRoutes,
+    summaryRoutes,
+    tokenRoutes,
+    labRoutes,
+  ]) {
+    routes(app, deps);
+  }
+  await app.ready();
+  return app;
+}
+
+/** Query names that hold numbers. Type coercion is off, because in bodies it would turn null into "" and 5 into "5". */
+const numberNames = new Set(["limit", "lifecycle", "sequence", "afterId", "sinceMs", "untilMs"]);
+
+function parseQuery(text: string): Record<string, unknown> {
+  const query: Record<string, unknown> = {};
+  for (const [name, value] of new URLSearchParams(text)) {
+    const isNumber = numberNames.has(name) && /^\d{1,15}$/.test(value);
+    query[name] = isNumber ? Number(value) : value;
+  }
+  return query;
+}
+
+async function describeApi(app: Api): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Fleetling agent",
+        version: "1",
+        description:
+          "Failures are RFC 9457 problem documents with a numeric code and what to do next.",
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+    },
+  });
+}

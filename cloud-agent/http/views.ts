@@ -1,0 +1,27 @@
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import type { DeviceRecord } from "../core/records.ts";
+
+/** One word per lifecycle, the same on every screen. */
+export const lifecycleNames: Record<number, string> = {
+  [Lifecycle.Unknown]: "unknown",
+  [Lifecycle.Released]: "released",
+  [Lifecycle.ClaimPending]: "claimPending",
+  [Lifecycle.Operating]: "operating",
+  [Lifecycle.Transfer]: "transfer",
+  [Lifecycle.Wiping]: "wiping",
+  [Lifecycle.Retired]: "retired",
+  [Lifecycle.Maintenance]: "maintenance",
+};
+
+/** A device as people see it. The schema's serialiser leaves out every field it does not name. */
+export function deviceView(device: DeviceRecord) {
+  const { model, board, hardwareRev, batch, classId, bornAt } = device.birth;
+  return {
+    ...device,
+    ...{ model, board, hardwareRev, batch, classId, bornAt },
+    lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",
+    wantedSettings: device.wantedSettings ?? null,
+    // A wipe's order stays in the record for its receipt; an ended one is no longer an order.
+    order: device.lifecycle === Lifecycle.Retired ? null : device.order,
+  };
+}
