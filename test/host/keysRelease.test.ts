@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Code } from "../../firmware/protocol/errors.ts";
-import { verifyEnvelope } from "../../firmware/protocol/host/suitVerify.ts";
+import { leavesUsed, verifyEnvelope } from "../../firmware/protocol/host/suitVerify.ts";
 import { productIds } from "../../scripts/cli/factory/birth.ts";
 import { register as registerKeys } from "../../scripts/cli/keys/command.ts";
+import { readLedger } from "../../scripts/cli/keys/ledger.ts";
 import {
   createKeys,
   ed25519PublicOfPem,
@@ -104,6 +105,12 @@ describe("fleetling release sign", () => {
     expect(verified).toMatchObject({ sequence: 3, floor: 1, sizeBytes: image.length });
     expect(signRelease(input).images[0]).toEqual(first.images[0]);
     expect(showKeys(keysDir).leavesUsed).toBe(used);
+    const entries = readLedger({
+      ...{ path: join(keysDir, "release"), leaves: 32 },
+      publicKey: hex(trusted().release[0]!),
+    });
+    const { leaf, digest } = leavesUsed(first.images[0]!.envelope)[0]!;
+    expect(entries[leaf]).toMatchObject({ leaf, digest });
     const next = signRelease({ ...input, sequence: 4 });
     expect(next.images[0]!.leaf).toBe(first.images[0]!.leaf + 1);
   });

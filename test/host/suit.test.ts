@@ -25,6 +25,7 @@ import {
 } from "../../firmware/protocol/host/suit.ts";
 import {
   checkDigest,
+  leavesUsed,
   readEnvelope,
   readManifest,
   verifyEnvelope,
@@ -37,7 +38,7 @@ import {
   otherKey,
   releaseKey,
 } from "./suitFixture.ts";
-import { bytes, flipBit, readVector } from "./support.ts";
+import { bytes, flipBit, hex, readVector } from "./support.ts";
 
 const keys = { release: [releaseKey.publicKey] };
 const signatures = signManifest(manifestBytes, [lmsSigner(releaseKey, 0)]);
@@ -91,6 +92,15 @@ describe("an envelope of ours", () => {
     expect(withEd.signedBy).toEqual([keyId(releaseKey.publicKey), keyId(ed.publicKey)]);
   });
 
+  test("tells which leaf signed which digest, and another manifest at that leaf shows", () => {
+    const again = encodeManifest({ ...manifestInput, sequence: 8 });
+    const other = encodeEnvelope(again, signManifest(again, [lmsSigner(releaseKey, 0)]));
+    const [first, second] = [leavesUsed(envelope)[0]!, leavesUsed(other)[0]!];
+    expect(first).toMatchObject({ leaf: 0, kid: hex(keyId(releaseKey.publicKey)) });
+    expect([second.kid, second.leaf]).toEqual([first.kid, first.leaf]);
+    expect(second.digest).not.toBe(first.digest);
+  });
+
   test("two of two keys are needed where the threshold says so", () => {
     const two = { release: [releaseKey.publicKey, otherKey.publicKey], threshold: 2 };
     const signers = [lmsSigner(releaseKey, 0), lmsSigner(otherKey, 0)];
@@ -121,7 +131,7 @@ describe("signatures that do not count", () => {
     ["another key under our key's id", [signSign1(wrong, payload)], Code.ManifestSignature],
     ["a signature of another manifest", elsewhere, Code.ManifestSignature],
     ["a block that is no COSE", [Uint8Array.of(0)], Code.ManifestOutsideProfile],
-    ["more than eight blocks", Array(9).fill(signatures[0]), Code.ManifestTooLarge],
+    ["more than six blocks", Array(7).fill(Uint8Array.of(0)), Code.ManifestOutsideProfile],
   ])("%s is refused", (_name, blocks, code) => {
     expect(codeOf(() => verifyEnvelope(withBlocks(blocks), keys))).toBe(code);
   });

@@ -10,6 +10,7 @@ import {
   keyId,
   parseSign1,
   type SignatureBlock,
+  toBeSigned,
   verifySign1,
 } from "./cose.ts";
 import {
@@ -25,8 +26,8 @@ import {
   tagEnvelope,
 } from "./suit.ts";
 
-/** Blocks beside one manifest; three keys and room for a change of keys. */
-const blocksMax = 8;
+/** Blocks beside one manifest, as on the device: three LMS and three Ed25519 keys. */
+const blocksMax = 6;
 
 /** Whom the verifier trusts. */
 export interface TrustedKeys {
@@ -96,6 +97,22 @@ export function checkDigest(envelope: Envelope): void {
   if (compareBytes(expected, actual) !== 0) {
     throw new CodedError(Code.ManifestDigest, "manifest: does not have the digest that is signed");
   }
+}
+
+/** Which LMS leaves an envelope used, and for what. The agent keeps these: one leaf with two digests means that the
+ *  signer's state went backwards.
+ *  @throws CodedError as readEnvelope and parseSign1 */
+export function leavesUsed(bytes: Uint8Array): { kid: string; leaf: number; digest: string }[] {
+  const envelope = readEnvelope(bytes);
+  const blocks = envelope.blocks.map(parseSign1).filter((block) => block.alg === algHssLms);
+  return blocks.map(({ kid, protectedHeader, signature }) => {
+    if (kid === null || signature.length < 8) throw outside("signature block: no LMS signature");
+    const view = new DataView(signature.buffer, signature.byteOffset);
+    const message = toBeSigned(protectedHeader, envelope.digestBytes);
+    const digest = createHash("sha256").update(message).digest("hex");
+    // u32 levels − 1, then the LMS signature, which begins with its leaf.
+    return { kid: hex(kid), leaf: view.getUint32(4), digest };
+  });
 }
 
 function checkSignatures(envelope: Envelope, keys: TrustedKeys): Uint8Array[] {
