@@ -20,7 +20,12 @@ require("Flash").getPage(0x10000000).length,process.env.STORAGE||process.env.FLA
 
 /** Runs a small program in the interpreter and returns what it printed.
  *  @throws Error when it prints no marker within 10 s */
-export function runProgram(bin: string, text: string, marker: string, dir = freshDir()): Promise<string> {
+export function runProgram(
+  bin: string,
+  text: string,
+  marker: string,
+  dir = freshDir(),
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const file = join(dir, "program.js");
     writeFileSync(file, text, "latin1");
@@ -33,7 +38,10 @@ export function runProgram(bin: string, text: string, marker: string, dir = fres
       else resolve(out);
     };
     const timer = setTimeout(
-      () => end(new Error(`interpreter ${bin}: expected "${marker}" within 10 s, got ${out.slice(-300)}`)),
+      () =>
+        end(
+          new Error(`interpreter ${bin}: expected "${marker}" within 10 s, got ${out.slice(-300)}`),
+        ),
       10_000,
     );
     child.stdout.on("data", (d: Buffer) => {

@@ -1,0 +1,251 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Board, boards } from "../../boards/index.ts";
+import { AgentProcess } from "../story/agentProcess.ts";
+import { until } from "../story/api.ts";
+import { GatewayProcess } from "../story/gatewayProcess.ts";
+import { secretsFound, secretsOf } from "../story/secrets.ts";
+import { type MadeDevice, Workshop } from "../story/workshop.ts";
+import { InterpreterDevice, type Shape } from "./interpreter.ts";
+
+export interface StoryResult {
+  board: string;
+  failures: string[];
+  bytes: Record<string, number>;
+  variablesIdle: number;
+  variablesPeak: number;
+  seconds: Record<string, number>;
+  secretsFound: string[];
+  starts: number;
+}
+
+/** The board a binary can play; probe builds tell the variables they use. */
+export function boardFor(shape: Shape): Board | null {
+  if (shape.pageBytes === 1024 && shape.totalBytes === 262_144)
+    return { ...boards.linux!, probe: true };
+  if (shape.pageBytes !== 4096 || shape.totalBytes !== 40_960) return null;
+  // A Puck.js in all but its sensors and its radio: the host has neither, and its port is called USB.
+  return {
+    ...boards.puckjs!,
+    flashStart: 0x10000000,
+    serialPort: "USB",
+    measure: {},
+    button: undefined,
+    watchdog: false,
+    probe: true,
+  };
+}
+
+const app = (name: string) => fileURLToPath(new URL(`./apps/${name}.ts`, import.meta.url));
+const serial = "ESP-0001";
+
+/** Birth, claim, update, confirm, bad update, revert, recovery, wipe: one real interpreter, one real agent. */
+export async function playStory(
+  bin: string,
+  board: Board,
+  say: (line: string) => void,
+): Promise<StoryResult> {
+  const dir = mkdtempSync(join(tmpdir(), "fleetling-story-"));
+  const km = new Uint8Array(randomBytes(32));
+  mkdirSync(join(dir, "agent"));
+  const agent = await AgentProcess.create({
+    dataDir: join(dir, "agent"),
+    km,
+    keySetFile: join(dir, "keys", "keyset-1.cbor"),
+    checkInS: 1,
+    tickMs: 200,
+    lab: true,
+  });
+  const shop = Workshop.create(dir, km, agent.mqttPort);
+  await agent.start();
+  const gateway = board.link === "serial" ? await GatewayProcess.start(agent) : null;
+  const result: StoryResult = {
+    board: board.id,
+    failures: [],
+    bytes: {},
+    variablesIdle: 0,
+    variablesPeak: 0,
+    seconds: {},
+    secretsFound: [],
+    starts: 0,
+  };
+  let device: InterpreterDevice | null = null;
+  let born: MadeDevice | null = null;
+  const { api } = agent;
+  const step = async (name: string, run: () => Promise<string | void>) => {
+    const start = Date.now();
+    try {
+      const note = await run();
+      result.seconds[name] = (Date.now() - start) / 1000;
+      say(
+        `${"ok".padEnd(5)}${name.padEnd(12)}${result.seconds[name]!.toFixed(1).padStart(6)} s  ${note ?? ""}`,
+      );
+    } catch (error) {
+      result.failures.push(`${name}: ${(error as Error).message}`);
+      say(`FAIL ${name.padEnd(12)} ${(error as Error).message}`);
+      const events = await api.must("GET", `/v1/devices/${serial}/events?limit=500`);
+      for (const e of events.events.slice(-12)) say(`       ${e.kind} ${e.code ?? ""} ${e.text}`);
+      throw error;
+    }
+  };
+  const get = () => api.must("GET", `/v1/devices/${serial}`);
+  const event = (kind: string, where: (e: any) => boolean, limitMs: number) =>
+    until(
+      `event ${kind}`,
+      async () => {
+        const reply = await api.must("GET", `/v1/devices/${serial}/events?limit=500`);
+        return reply.events.find((e: any) => e.kind === kind && where(e));
+      },
+      limitMs,
+    );
+  const vitalsMax = async (index: number) => {
+    const reply = await api.must("GET", `/v1/devices/${serial}/vitals?limit=500`);
+    return reply.vitals
+      .map((v: any) => v.values.variablesInUse?.[index] ?? 0)
+      .filter((v: number) => v > 0) as number[];
+  };
+  const rollOut = async (sequence: number) => {
+    const draft = await api.must("POST", "/v1/rollouts", {
+      name: `release ${sequence}`,
+      sequence,
+      target: { serials: [serial] },
+      waves: [{ name: "all", size: { percent: 100 }, soakMs: 500 }],
+      holdBackShare: 0,
+      author: "story",
+      approver: "reader",
+    });
+    await api.must("POST", `/v1/rollouts/${draft.id}/start`, {});
+    return draft.id as string;
+  };
+  const publish = async (sequence: number, version: string, appName: string) => {
+    const firmware = await shop.build(board, app(appName));
+    const release = shop.release({
+      sequence,
+      floor: 1,
+      version,
+      notes: "Story release.",
+      images: [{ board, firmware }],
+    });
+    const images = release.file.images.map(({ board, envelope, payload }) => ({
+      board,
+      envelope,
+      payload,
+    }));
+    await api.must("POST", "/v1/releases", { images });
+    return release;
+  };
+
+  try {
+    await step("birth", async () => {
+      const firmware = await shop.build(board, app("good"));
+      for (const row of firmware.sizes) result.bytes[row.name] = row.bytes;
+      const made = shop.make(board, serial, firmware, 1);
+      born = made;
+      await api.must("POST", "/v1/births", made.birth.record);
+      device = new InterpreterDevice(bin, made.storage);
+      if (gateway) wire(device, gateway.port);
+      device.powerOn();
+      await until("the first check-in", async () => (await get()).lastSeenMs, 20_000);
+      return `core ${result.bytes.core} B, framework ${result.bytes.framework} B, app ${result.bytes.app} B`;
+    });
+    const made = device! as InterpreterDevice;
+    await step("claim", async () => {
+      const wrong = await api.call("POST", "/v1/claims", {
+        serial,
+        code: "00000000000000000",
+        account: "a1",
+      });
+      if (wrong.status < 400) throw new Error("a wrong code was taken");
+      await api.must("POST", "/v1/claims", { serial, code: born!.birth.code, account: "a1" });
+      await event("claimCommitted", () => true, 30_000);
+      return "wrong code refused, device key replaced";
+    });
+    await step("idle", async () => {
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      const used = await vitalsMax(0);
+      result.variablesIdle = Math.min(...used.slice(-4));
+      return `${result.variablesIdle} variables in use`;
+    });
+    let good: Awaited<ReturnType<typeof publish>> | null = null;
+    await step("update", async () => {
+      good = await publish(2, "1.1", "better");
+      await rollOut(2);
+      await event("updateConfirmed", (e) => e.sequence === 2, 90_000);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      result.variablesPeak = Math.max(...(await vitalsMax(1)));
+      return `confirmed 1.1; at most ${result.variablesPeak} variables in use`;
+    });
+    await step("revert", async () => {
+      await publish(3, "1.2", "bad");
+      await rollOut(3);
+      await event("updateReverted", (e) => e.sequence === 3, 120_000);
+      const d = await get();
+      if (d.runningSequence !== 2)
+        throw new Error(`expected release 2 to run, got ${d.runningSequence}`);
+      return "1.2 ended at every start, 1.1 runs again";
+    });
+    await step("recovery", async () => {
+      await made.powerOff();
+      const flash = made.flash();
+      const { plan, pageBytes } = board;
+      for (const page of [plan.slotAPage, plan.slotBPage])
+        flash.fill(0, page * pageBytes, page * pageBytes + 64);
+      made.writeFlash(flash);
+      made.powerOn();
+      await until("recovery", async () => (await get()).slotState === 2, 30_000);
+      const image = good!.file.images[0];
+      await api.must("POST", "/v1/lab/offers", {
+        serial,
+        sequence: 2,
+        envelope: image.envelope,
+        payload: image.payload,
+      });
+      await until(
+        "release 2 again",
+        async () => {
+          const d = await get();
+          return d.slotState === 0 && d.runningSequence === 2;
+        },
+        60_000,
+      );
+      return "both slots destroyed; the core took the release by itself";
+    });
+    await step("wipe", async () => {
+      await api.must("POST", `/v1/devices/${serial}/decommission`, {
+        mode: "scrap",
+        person: "story",
+      });
+      await event("certificateIssued", () => true, 60_000);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await made.powerOff();
+      result.secretsFound = secretsFound(made.flash(), secretsOf(born!.birth, km, 1));
+      if (result.secretsFound.length)
+        throw new Error(`still on flash: ${result.secretsFound.join(", ")}`);
+      return "certificate issued, no secret on flash";
+    });
+  } catch (error) {
+    if (!result.failures.length) result.failures.push((error as Error).message);
+  } finally {
+    if (device) {
+      result.starts = (device as InterpreterDevice).starts;
+      await (device as InterpreterDevice).remove();
+    }
+    if (gateway) await gateway.stop();
+    await agent.stop();
+    if (!result.failures.length) rmSync(dir, { recursive: true, force: true });
+    else say(`kept for a look: ${dir}`);
+  }
+  return result;
+}
+
+/** Joins the interpreter's port and the gateway's TCP listener: the cable. */
+function wire(device: InterpreterDevice, port: number): void {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("data", (d) => device.write(new Uint8Array(d)));
+  device.on("data", (d: Uint8Array) => socket.write(d));
+  socket.on("error", (error) => device.emit("error", error));
+}
