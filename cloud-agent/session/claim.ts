@@ -31,14 +31,14 @@ export async function judgePossession(
   }
   const text = "The device proved possession and is given its new key.";
   await tx.appendEvent({ kind: "possessionProven", serial, text }, incoming.nowMs);
-  return { ...device, claimPopKey: null };
+  return { ...device, claimPopKey: null, grantPending: true };
 }
 
 /** True while a claim waits for the device's possession proof. */
 export function claimIntentIsOpen(device: DeviceRecord): boolean {
   return (
     device.lifecycle === Lifecycle.ClaimPending &&
-    device.grantPending &&
+    !device.grantPending &&
     device.claimPopKey !== null
   );
 }
@@ -46,8 +46,8 @@ export function claimIntentIsOpen(device: DeviceRecord): boolean {
 /** GRANT of a claim whose possession was proven; derived, so it is the same at every contact.
  *  @returns null when there is none */
 export function pendingGrant(step: Step, device: DeviceRecord): CloudMessage | null {
-  const { grantPending, claimPopKey, claimId } = device;
-  if (!grantPending || claimPopKey !== null || claimId === null) return null;
+  const { grantPending, claimId } = device;
+  if (!grantPending || claimId === null) return null;
   const epoch = device.epoch + 1;
   return {
     kind: "grant",

@@ -1,6 +1,7 @@
 import { Code } from "../../firmware/protocol/errors.ts";
 import type { CloudMessage } from "../../firmware/protocol/host/cloudMessages.ts";
 import {
+  type CheckIn,
   type DeviceEvent,
   type DeviceMessage,
   decodeDeviceMessage,
@@ -12,7 +13,7 @@ import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { answerFetch, contactAnswers, sealAnswers } from "./answers.ts";
 import { takeCheckIn } from "./checkIn.ts";
 import { takeCommit } from "./claim.ts";
-import { keysOf, Refusal, type Step } from "./context.ts";
+import { keysOf, Refusal, type Step, unhex } from "./context.ts";
 import { retiredRefusal } from "./hello.ts";
 import { countZombie } from "./zombie.ts";
 
@@ -36,10 +37,11 @@ export async function takeFrame(step: Step): Promise<Uint8Array[] | "unknownSess
     const text = `frame: expected a counter above ${session.receivedCounter}, got ${frame.counter}`;
     throw new Refusal(Code.FrameReplayed, text, { serial });
   }
+  const received: SessionRecord = { ...session, receivedCounter: frame.counter };
   if (device.lifecycle === Lifecycle.Retired) {
+    await tx.putSession(received);
     return countZombie(step, device, retiredRefusal(device));
   }
-  const received: SessionRecord = { ...session, receivedCounter: frame.counter };
   const isWipeOnly = session.epoch < device.epoch && isLeaving(device);
   const taken = isWipeOnly
     ? await takeWhileLeaving(step, device, frame.message)
@@ -94,8 +96,10 @@ export async function takeMessage(
     isContact,
   });
   switch (message.kind) {
-    case "checkIn":
-      return done(await takeCheckIn(step, device, message), [], true);
+    case "checkIn": {
+      const next = await takeCheckIn(step, device, message);
+      return done(next, repeatedAck(next, message), true);
+    }
     case "fetch":
       return done(device, [await answerFetch(step, device, message)]);
     case "event":
@@ -122,23 +126,60 @@ async function takeWhileLeaving(
   return { device: await takeOrderResult(step, device, message), answers: [], isContact: false };
 }
 
+/** Records what a device reports at once. Steps of an update that the next check-in will repeat are kept in the record, so
+ *  that they become one event and not two. */
 async function takeEvent(
   step: Step,
   device: DeviceRecord,
   event: DeviceEvent,
 ): Promise<DeviceRecord> {
+  const { sequence, code } = event;
+  if (code === Code.UpdateStarted && device.download?.sequence !== sequence) {
+    await appendReport(step, device, event, "updateStarted", "The download began.");
+    return { ...device, download: { sequence, bytesDone: 0, sizeBytes: 0 } };
+  }
+  if (sequence > 0 && refusesUpdate(code)) {
+    const { refused } = device;
+    if (refused?.sequence === sequence && refused.code === code) return device;
+    const text = `The device refused release ${sequence} with code ${code}.`;
+    await appendReport(step, device, event, "updateRefused", text);
+    return { ...device, refused: { sequence, code } };
+  }
+  await appendReport(step, device, event, "deviceReported", event.text || `Code ${code}.`);
+  return device;
+}
+
+/** Codes of a manifest or image that was not taken. */
+function refusesUpdate(code: number): boolean {
+  return code >= Code.ManifestMalformed && code < Code.UpdateDeferred;
+}
+
+async function appendReport(
+  step: Step,
+  device: DeviceRecord,
+  event: DeviceEvent,
+  kind: string,
+  text: string,
+): Promise<void> {
   await step.tx.appendEvent(
     {
-      kind: "deviceReported",
+      kind,
       serial: device.serial,
       code: event.code,
       sequence: event.sequence,
-      text: event.text,
-      data: { detail: event.detail },
+      text,
+      data: { detail: event.detail, text: event.text },
     },
     step.incoming.nowMs,
   );
-  return device;
+}
+
+/** A device that holds its new key but still calls itself unclaimed has missed the ACK. */
+function repeatedAck(device: DeviceRecord, { info }: CheckIn): CloudMessage[] {
+  const isUnaware = info.lifecycle > 0 && info.lifecycle <= Lifecycle.ClaimPending;
+  const isDone = device.lifecycle === Lifecycle.Operating && !device.grantPending;
+  if (!isUnaware || !isDone || device.claimId === null) return [];
+  return [{ kind: "ack", claimId: unhex(device.claimId) }];
 }
 
 /** The device's answer to its order. A refused order is over; an accepted wipe is over only with its receipt. */

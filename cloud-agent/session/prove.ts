@@ -1,4 +1,5 @@
 import { Code } from "../../firmware/protocol/errors.ts";
+import type { CloudMessage } from "../../firmware/protocol/host/cloudMessages.ts";
 import { openFrame, sessionKeys } from "../../firmware/protocol/host/frames.ts";
 import {
   challengeIsFresh,
@@ -34,18 +35,26 @@ export async function takeProve(step: Step): Promise<Uint8Array[]> {
     const options = { serial, retryAfterS: 60, isRecorded: true };
     throw new Refusal(Code.HandshakeMac, "PROVE is not by this device's key", options);
   }
-  if (isRetired) return countZombie(step, device, retiredRefusal(device));
   const opened = await openSession(step, device, hello, prove);
+  if (isRetired) return countZombie(step, device, retiredRefusal(device));
   const isWipeOnly = access === "wipeOnly";
-  const before = device;
   if (!opened.isRepeat) {
     if (access === "next") device = await commitClaim(step, device);
     if (access === "current") device = await judgePossession(step, device, hello.nd, prove.pop);
-    if (!isWipeOnly) device = (await takeMessage(step, device, opened.message)).device;
   }
-  device = { ...device, lastSeenMs: incoming.nowMs, route: incoming.route };
+  let own: CloudMessage[] = [];
+  if (!opened.isRepeat && !isWipeOnly) {
+    const taken = await takeMessage(step, device, opened.message);
+    device = taken.device;
+    own = taken.answers;
+  }
+  // A repeat may be anybody's recording: it is answered, and says nothing about where the device is.
+  if (!opened.isRepeat) {
+    device = { ...device, lastSeenMs: incoming.nowMs, route: incoming.route };
+  }
   const answers = await contactAnswers(step, device, opened.session, isWipeOnly);
-  if (before.epoch !== device.epoch && device.claimId !== null) {
+  answers.push(...own);
+  if (access === "next" && own.length === 0 && device.claimId !== null) {
     answers.push({ kind: "ack", claimId: unhex(device.claimId) });
   }
   const keys = sessionKeys(dk, hello.suite, prove.hello, prove.chalBody);
@@ -72,14 +81,12 @@ async function openSession(
   const { serial } = device;
   const last = await step.tx.session(serial);
   const isRepeat = last?.hello === hex(prove.hello) && last.chalBody === hex(prove.chalBody);
-  if (!isRepeat) {
-    if (last && !isLater(last, hello, prove)) {
-      const text = `counts: expected above ${last.bootCount}/${last.handshakeCount}, got ${hello.bootCount}/${hello.handshakeCount}`;
-      const options = { serial, retryAfterS: 10, isRecorded: true };
-      throw new Refusal(Code.HandshakeReplayed, text, options);
-    }
-    requireFresh(step, device, hello, prove);
+  if (last && !isRepeat && !isLater(last, hello, prove)) {
+    const text = `counts: expected above ${last.bootCount}/${last.handshakeCount}, got ${hello.bootCount}/${hello.handshakeCount}`;
+    const options = { serial, retryAfterS: 10, isRecorded: true };
+    throw new Refusal(Code.HandshakeReplayed, text, options);
   }
+  requireFresh(step, device, hello, prove);
   const dk = keyOf(step.ports, device, hello.epoch);
   const keys = sessionKeys(dk, hello.suite, prove.hello, prove.chalBody);
   const frame = openFrame(keys, "up", prove.frame);

@@ -1,0 +1,151 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { Code } from "../../../firmware/protocol/errors.ts";
+import type { Heard, HostDevice } from "../../../firmware/protocol/host/hostDevice.ts";
+import { deviceKey, ownerKey, popKey } from "../../../firmware/protocol/host/kdf.ts";
+import { Lifecycle } from "../../../firmware/protocol/messages.ts";
+import {
+  type DeviceBench,
+  kinds,
+  km,
+  messageOf,
+  openDeviceBench,
+} from "../../support/deviceBench.ts";
+
+let bench: DeviceBench;
+let device: HostDevice;
+const serial = "PUCK-0001";
+beforeEach(async () => {
+  bench = await openDeviceBench();
+  device = await bench.device(serial);
+});
+
+const commit = (heard: Heard[]) =>
+  bench.say(device, device.seal(device.accept(messageOf(heard, "grant"))));
+
+describe("a claim", () => {
+  it("replaces the device's key and ends in one event", async () => {
+    await bench.claim(serial);
+    const heard = await bench.shakeHands(device);
+    expect(kinds(heard)).toEqual(["reply", "grant"]);
+    const grant = messageOf(heard, "grant");
+    expect(grant.epoch).toBe(1);
+    expect(grant.deviceKey).toEqual(deviceKey(km, serial, 1));
+    expect(grant.ownerKey).toEqual(ownerKey(km, serial, 1));
+    expect(kinds(await commit(heard))).toEqual(["ack"]);
+    const record = await bench.record(serial);
+    expect(record).toMatchObject({
+      ...{ lifecycle: Lifecycle.Operating, epoch: 1, account: "acme" },
+      ...{ grantPending: false, claimPopKey: null, claimIntentUntilMs: null },
+    });
+    expect(await bench.events("claimCommitted", serial)).toHaveLength(1);
+    device.info.lifecycle = Lifecycle.Operating;
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+  });
+  it("goes on when the agent is replaced before every message", async () => {
+    bench.restartAgent();
+    await bench.claim(serial);
+    bench.restartAgent();
+    const challenge = await bench.say(device, device.hello());
+    bench.restartAgent();
+    if (challenge[0]?.kind !== "challenge") throw new Error("no challenge");
+    const heard = await bench.say(device, challenge[0].prove);
+    bench.restartAgent();
+    expect(kinds(await commit(heard))).toEqual(["ack"]);
+    bench.restartAgent();
+    expect(kinds(await bench.say(device, device.seal(device.checkIn())))).toEqual(["reply"]);
+  });
+  it("gives the same grant at every contact until COMMIT, in the session and after a restart", async () => {
+    await bench.claim(serial);
+    const first = messageOf(await bench.shakeHands(device), "grant");
+    expect(messageOf(await bench.say(device, device.seal(device.checkIn())), "grant")).toEqual(
+      first,
+    );
+    bench.restartAgent();
+    device.reboot();
+    expect(messageOf(await bench.shakeHands(device), "grant")).toEqual(first);
+  });
+  it("goes on giving the grant after the intent expired, because possession was proven in time", async () => {
+    await bench.claim(serial);
+    await bench.shakeHands(device);
+    bench.nowMs += 16 * 60_000;
+    const heard = await bench.shakeHands(device);
+    expect(kinds(heard)).toEqual(["reply", "grant"]);
+    expect(kinds(await commit(heard))).toEqual(["ack"]);
+  });
+  it("acknowledges a repeated COMMIT and records it once", async () => {
+    await bench.claim(serial);
+    const heard = await bench.shakeHands(device);
+    expect(kinds(await commit(heard))).toEqual(["ack"]);
+    expect(kinds(await bench.say(device, device.seal(device.commit())))).toEqual(["ack"]);
+    expect(await bench.events("claimCommitted", serial)).toHaveLength(1);
+  });
+  it("takes a PROVE under the new key as COMMIT when the COMMIT was lost", async () => {
+    await bench.claim(serial);
+    device.accept(messageOf(await bench.shakeHands(device), "grant"));
+    device.reboot();
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply", "ack"]);
+    expect(await bench.record(serial)).toMatchObject({ epoch: 1, lifecycle: 3 });
+    expect(await bench.events("claimCommitted", serial)).toHaveLength(1);
+  });
+  it("repeats a lost ACK to a device that still calls itself unclaimed", async () => {
+    await bench.claim(serial);
+    const heard = await bench.shakeHands(device);
+    device.accept(messageOf(heard, "grant"));
+    await bench.give(serial, device.seal(device.commit()));
+    device.reboot();
+    device.info.lifecycle = Lifecycle.Released;
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply", "ack"]);
+  });
+  it("refuses the old key once the new one is in use", async () => {
+    await bench.claim(serial);
+    const { deviceKey: oldKey } = device;
+    await commit(await bench.shakeHands(device));
+    Object.assign(device, { epoch: 0, deviceKey: oldKey });
+    expect(kinds(await bench.shakeHands(device))).toEqual([`refused ${Code.EpochOld}`]);
+  });
+  it("serves no update before it", async () => {
+    bench.offer = { sequence: 2, envelopeBytes: new Uint8Array(9), ...image() };
+    expect(messageOf(await bench.shakeHands(device), "reply").offer).toBeNull();
+    const fetch = { kind: "fetch", what: 1, sequence: 2, offset: 0, length: 10 } as const;
+    expect(messageOf(await bench.say(device, device.seal(fetch)), "no").code).toBe(
+      Code.ReleaseNotFound,
+    );
+  });
+});
+
+describe("a claim that is refused", () => {
+  it("gives nothing to a device with another label", async () => {
+    device.options.popKey = popKey("0000000000000000");
+    await bench.claim(serial);
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+    expect((await bench.events("claimRefused", serial))[0]?.code).toBe(Code.PossessionProofWrong);
+  });
+  it("gives nothing to a device without a proof", async () => {
+    device.options.popKey = null;
+    await bench.claim(serial);
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+  });
+  it("gives nothing while nobody asked for the device", async () => {
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+  });
+  it("gives nothing once the intent expired", async () => {
+    await bench.claim(serial);
+    bench.nowMs += 15 * 60_000;
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+    expect((await bench.events("claimRefused", serial))[0]?.code).toBe(Code.ClaimIntentExpired);
+  });
+  it("does not take a COMMIT by a key that it did not give", async () => {
+    await bench.claim(serial);
+    device.accept(messageOf(await bench.shakeHands(device), "grant"));
+    const wrong = { ...device.commit(), mac: new Uint8Array(16) } as ReturnType<
+      typeof device.commit
+    >;
+    expect(await bench.give(serial, device.seal(wrong))).toEqual([]);
+    expect((await bench.record(serial)).epoch).toBe(0);
+    expect((await bench.events("claimRefused", serial))[0]?.code).toBe(Code.GrantWrong);
+  });
+});
+
+function image() {
+  return { envelope: new Uint8Array(9), payload: new Uint8Array(100) };
+}
