@@ -36,8 +36,7 @@ export function isSilent(policy: RolloutPolicy, device: DeviceFacts, nowMs: numb
 
 /** Divides the targeted devices into waves. Pure; O(n log n).
  *  All waves are prefixes of one order: "per board" picks, then reachable devices by stable hash, then silent ones.
- *  So a
- *  larger percentage only adds devices, and devices that cannot answer are not wasted as canaries.
+ *  So a larger percentage only adds devices, and devices that cannot answer are not wasted as canaries.
  *  @param devices targeted devices that the release has something for
  *  @returns wave per serial, and the hold-back group, which carries the last wave */
 export function assignWaves(
@@ -102,8 +101,7 @@ function rank(policy: RolloutPolicy, devices: DeviceFacts[], nowMs: number): Ran
 }
 
 /** Takes the share from the far end of each board's reachable devices: they have vitals to compare with, and growing
- *  waves
- *  meet them last. */
+ *  waves meet them last. */
 function holdBackOf(policy: RolloutPolicy, ranked: Ranked[], picksPerBoard: number): Set<string> {
   const held = new Set<string>();
   if (policy.holdBackShare === 0 || policy.waves.length < 2) return held;

@@ -84,8 +84,8 @@ export function pauseRollout(
 }
 
 /** Goes on after a pause, or after a halt that poisoned nothing. Failures seen so far are acknowledged: they stop
- *  counting
- *  on both sides of the share. Soak goes on where it stood; devices on their way get their full time again. Pure.
+ *  counting on both sides of the share. Soak goes on where it stood; devices on their way get their full time again.
+ *  Pure.
  *  @throws AgentError RolloutStateWrong, ImagePoisoned, RolloutPolicyInvalid (deadline has passed) */
 export function resumeRollout(
   record: RolloutRecord,

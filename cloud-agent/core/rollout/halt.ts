@@ -38,8 +38,7 @@ export interface Stop {
 }
 
 /** Stops a rollout for what was seen: withdraws open offers and, when the policy says so, takes confirmed devices
- *  back and
- *  poisons the release. Pure. */
+ *  back and poisons the release. Pure. */
 export function halt(seen: Survey, stop: Stop, nowMs: number): RolloutStep {
   const { policy } = seen.record;
   const { reason, wave, isReverting } = stop;

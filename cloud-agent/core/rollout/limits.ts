@@ -21,9 +21,8 @@ export const vitalsLookBackMsMin = 86_400_000;
 /** Fewest devices on both sides for the rank-sum test: its normal approximation is off below. */
 export const rankSumDevicesMin = 5;
 /** Evidence a difference needs to count. A gate looks once at the end of a soak, but at every step before it, and
- *  each look
- *  is one more chance for noise to pass: early looks ask for more. `p` is the largest one-sided p of the rank-sum test,
- *  `errors` the standard errors by which a small group's slope must stand out. */
+ *  each look is one more chance for noise to pass: early looks ask for more. `p` is the largest one-sided p of the
+ *  rank-sum test, `errors` the standard errors by which a small group's slope must stand out. */
 export const vitalsEvidence = {
   atGate: { p: 0.01, errors: 3 },
   early: { p: 0.001, errors: 6 },

@@ -42,8 +42,7 @@ export function leastSquares(points: [x: number, y: number][]): Slope | null {
 }
 
 /** One-sided rank-sum (Mann-Whitney) test that `upper` tends to lie above `lower`: normal approximation with
- *  mid-ranks for
- *  ties and continuity correction. Fit for five and more on each side.
+ *  mid-ranks for ties and continuity correction. Fit for five and more on each side.
  *  @returns probability of a difference this large by chance; 1 when all values are equal */
 export function rankSumP(upper: number[], lower: number[]): number {
   const all = [

@@ -17,8 +17,7 @@ export function needsStep(record: RolloutRecord): boolean {
 }
 
 /** Advances a rollout by what the fleet has reported. Pure and idempotent: with the same view and time, a second
- *  step has
- *  no effects. Halting comes before everything else, so nothing is promoted or offered on top of a failure.
+ *  step has no effects. Halting comes before everything else, so nothing is promoted or offered on top of a failure.
  *  @param view devices (those outside the target are ignored), vitals, and the release of the policy
  *  @returns the record to store (the same object when nothing changed) and what to do, in order */
 export function stepRollout(record: RolloutRecord, view: RolloutView, nowMs: number): RolloutStep {
@@ -93,8 +92,7 @@ function evidence(tally: WaveTally, vitals: VitalsJudgement | null): string {
 }
 
 /** Starts soaks, promotes waves and ends the rollout, as far as this moment allows. A step either moves on or leaves
- *  the
- *  record as it is, so the loop ends after two moves per wave. */
+ *  the record as it is, so the loop ends after two moves per wave. */
 function advance(seen: Survey, vitals: VitalsJudgement | null, nowMs: number): RolloutStep {
   const effects = [...seen.effects];
   let record = seen.record;
@@ -130,8 +128,7 @@ function advanceOnce(
 }
 
 /** Soak begins when enough of the wave's reachable devices confirmed. A later wave that has nobody to wait for
- *  begins it
- *  too, since sleepers never block; the canary wave needs a device that has proved the release. */
+ *  begins it too, since sleepers never block; the canary wave needs a device that has proved the release. */
 function startSoak(
   record: RolloutRecord,
   tally: WaveTally,

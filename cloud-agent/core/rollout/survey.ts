@@ -38,8 +38,8 @@ export interface Survey {
 }
 
 /** Looks at every targeted device once: gives newcomers a wave, notes first contacts, confirmations and causes, and
- *  counts
- *  each wave. Devices that left the target are simply not met, so they leave every denominator. Pure; O(devices). */
+ *  counts each wave. Devices that left the target are simply not met, so they leave every denominator. Pure;
+ *  O(devices). */
 export function survey(record: RolloutRecord, view: RolloutView, nowMs: number): Survey {
   const targeted = view.devices.filter((device) => isTargeted(record.policy.target, device));
   let current = withNewcomers(record, view, targeted);

@@ -39,8 +39,7 @@ export interface WavePolicy {
   size: { count: number } | { percent: number } | { perBoard: number };
   soakMs: number;
   /** devices of this wave that must have confirmed before soak begins: share, 0..1, of those reachable that have not
-   *  failed
-   *  (failures have their own thresholds) */
+   *  failed (failures have their own thresholds) */
   confirmShare: number;
 }
 

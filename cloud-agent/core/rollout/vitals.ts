@@ -70,13 +70,10 @@ export function vitalsWanted(
 /** Compares the drain of updated devices with that of devices on the old release over the same time. Pure.
  *  Per device: least-squares slope over charge (where the board measures it) or battery voltage since the wave began.
  *  Per board: ratio to the median slope of the held-back devices; else of those not updated yet; else of the same
- *  devices
- *  before the update. Worse means: the median ratio lies above the threshold AND the difference is not noise, that
- *  is with
- *  five and more devices on both sides a one-sided rank-sum test gives p < 0.01; with fewer, the median stands out
- *  by three
- *  standard errors and lies above every one of three or more compared devices. Before the soak is over: p < 0.001,
- *  or six. Judged for each board and for all together;
+ *  devices before the update. Worse means: the median ratio lies above the threshold AND the difference is not
+ *  noise, that is with five and more devices on both sides a one-sided rank-sum test gives p < 0.01; with fewer, the
+ *  median stands out by three standard errors and lies above every one of three or more compared devices. Before the
+ *  soak is over: p < 0.001, or six. Judged for each board and for all together;
  *  devices without a battery have no samples and are left out.
  *  @param updated devices whose check-ins confirmed the release */
 export function judgeVitals(
