@@ -37,7 +37,7 @@ export async function lowerChecked(
  *  @param parts where the core's parts stand, for `.boot0`
  *  @returns one character per byte
  *  @throws BuildError when the finished text holds what the interpreter lacks */
-export function finishText(
+export async function finishText(
   lowered: Lowered,
   shape: Shape,
   board: Board,
@@ -46,9 +46,8 @@ export function finishText(
   parts?: number[],
 ): Promise<string> {
   const fields = boardFields(board, parts);
-  const tokens = options.pretokenise ?? false;
-  const inputs = [lowered.file, lowered.code, shape, fields, names, tokens];
-  return once("text", inputs, async () => {
+  const inputs = [lowered.file, lowered.code, shape, fields, names];
+  const text = await once("text", inputs, async () => {
     const role = shape === "app" ? "app" : "framework";
     // Names first: board expressions hold interpreter names only, and no name in them may change.
     const plugins = names ? [renameProperties(names)] : [];
@@ -56,6 +55,7 @@ export function finishText(
     const wrapped = await transformLowered(lowered, plugins);
     const minified = await minifyText(wrapped.code, wrapped.map, shape);
     gateText(minified, role, lowered.file);
-    return tokens ? pretokenise(minified.text) : minified.text;
+    return minified.text;
   });
+  return options.pretokenise ? pretokenise(text) : text;
 }
