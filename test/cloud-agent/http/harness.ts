@@ -30,63 +30,77 @@ export interface Reply {
   headers: Record<string, unknown>;
 }
 
-/** Tokens are their role's name and "-token"; the person is called after the role. */
+const roles = ["viewer", "operator", "releaser", "approver", "line", "installer", "admin"];
+const state = {} as Omit<Harness, "app" | "call" | "close">;
+let random = 0;
+let shared: Promise<Api> | null = null;
+
+/** One server for a test file, because its schemas take longest; everything it stands on is fresh for each test.
+ *  Tokens are their role's name and "-token"; the person is called after the role. */
 export async function harness(): Promise<Harness> {
-  const store = await openSqliteStore({ path: ":memory:", durability: "normal" });
-  const clock = { now: startMs };
-  const nudged: string[] = [];
-  const logged: unknown[] = [];
-  const config = { lab: false, checkInS: 60 };
-  const releaseKeys = { files: [] as Uint8Array[] };
-  const ready = { now: true };
-  const lab = new LabOffers();
-  let count = 0;
-  const record = (fields: unknown) => void logged.push(fields);
-  const deps: ApiDeps = {
-    ...{ store, lab, config },
-    clock: { nowMs: () => clock.now },
-    random: { bytes: (length) => new Uint8Array(length).fill(++count) },
-    log: { debug: record, info: record, warn: record, error: record },
-    releaseKeyFiles: () => releaseKeys.files,
-    nudge: (serial) => void nudged.push(serial),
-    isReady: () => ready.now,
-    every: () => () => undefined,
-  };
-  await store.tx(async (tx) => {
-    for (const role of [
-      "viewer",
-      "operator",
-      "releaser",
-      "approver",
-      "line",
-      "installer",
-      "admin",
-    ]) {
+  random = 0;
+  Object.assign(state, {
+    store: await openSqliteStore({ path: ":memory:", durability: "normal" }),
+    clock: { now: startMs },
+    nudged: [],
+    logged: [],
+    config: { lab: false, checkInS: 60 },
+    releaseKeys: { files: [] },
+    ready: { now: true },
+  });
+  state.lab ??= new LabOffers();
+  await state.store.tx(async (tx) => {
+    for (const role of roles) {
       const hash = hashToken(`${role}-token`);
       await tx.putToken({ id: role, hash, role: role as Role, name: role, expiresMs: null });
     }
   });
-  const app = await buildServer(deps);
+  shared ??= buildServer(deps());
+  const app = await shared;
+  const { store } = state;
+  return { ...state, app, call: (...request) => call(app, ...request), close: () => store.close() };
+}
+
+function deps(): ApiDeps {
+  const record = (fields: unknown) => void state.logged.push(fields);
   return {
-    ...{ app, store, lab, clock, nudged, logged, config, releaseKeys, ready },
-    async call(method, url, body, role = "admin") {
-      const reply = await app.inject({
-        method: method as "GET",
-        url,
-        headers: { authorization: `Bearer ${role}-token` },
-        ...(body === undefined ? {} : { payload: body as object }),
-      });
-      const text = reply.payload;
-      return {
-        status: reply.statusCode,
-        body: text === "" ? null : JSON.parse(text),
-        headers: reply.headers,
-      };
+    store: {
+      tx: (fn) => state.store.tx(fn),
+      onEvents: (listener) => state.store.onEvents(listener),
+      close: () => state.store.close(),
     },
-    async close() {
-      await app.close();
-      await store.close();
+    lab: state.lab,
+    get config() {
+      return state.config;
     },
+    clock: { nowMs: () => state.clock.now },
+    random: { bytes: (length) => new Uint8Array(length).fill(++random) },
+    log: { debug: record, info: record, warn: record, error: record },
+    releaseKeyFiles: () => state.releaseKeys.files,
+    nudge: (serial) => void state.nudged.push(serial),
+    isReady: () => state.ready.now,
+    every: () => () => undefined,
+  };
+}
+
+async function call(
+  app: Api,
+  method: string,
+  url: string,
+  body?: unknown,
+  role: Role = "admin",
+): Promise<Reply> {
+  const reply = await app.inject({
+    method: method as "GET",
+    url,
+    headers: { authorization: `Bearer ${role}-token` },
+    ...(body === undefined ? {} : { payload: body as object }),
+  });
+  const text = reply.payload;
+  return {
+    status: reply.statusCode,
+    body: text === "" ? null : JSON.parse(text),
+    headers: reply.headers,
   };
 }
 

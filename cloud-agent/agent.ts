@@ -1,0 +1,210 @@
+/** The agent as one object: composes store, device service, HTTP API and rollout loop. */
+
+import { createHmac } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { certifyWipe } from "./core/certificates.ts";
+import { AgentCode, AgentError } from "./core/errors.ts";
+import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports.ts";
+import { createToken, hashToken } from "./http/auth.ts";
+import { buildServer } from "./http/server.ts";
+import { createOffers, LabOffers } from "./offers.ts";
+import type { AgentConfig } from "./platform/config.ts";
+import { certificateKey, masterKey } from "./platform/keys.ts";
+import { every } from "./platform/timer.ts";
+import { createRolloutLoop } from "./rolloutLoop.ts";
+import { createDeviceService } from "./session/service.ts";
+import { openSqliteStore } from "./storage/sqlite.ts";
+import type { Store } from "./storage/store.ts";
+
+export interface AgentEdges {
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** told the first administrator's token when it had to be made; it can be had nowhere else */
+  showAdminToken(token: string): void;
+}
+
+export interface Agent {
+  /** @returns once devices and people can connect */
+  start(): Promise<void>;
+  /** Ends what is under way, then closes the store. Safe to call twice. */
+  stop(): Promise<void>;
+  /** after start; for example "http://127.0.0.1:8080" */
+  readonly httpUrl: string;
+  readonly brokerPort: number;
+  /** for tests and the demo, after start */
+  readonly store: Store;
+}
+
+/** Composes an agent; nothing runs before `start`. */
+export function createAgent(config: AgentConfig, edges: AgentEdges): Agent {
+  let parts: Parts | null = null;
+  let stopping: Promise<void> | null = null;
+  const running = (): Parts => {
+    if (parts) return parts;
+    throw new AgentError(AgentCode.Internal, "agent: expected a started one");
+  };
+  return {
+    async start() {
+      parts ??= await startParts(config, edges);
+    },
+    stop() {
+      stopping ??= parts ? stopParts(parts) : Promise.resolve();
+      return stopping;
+    },
+    get httpUrl() {
+      return running().httpUrl;
+    },
+    get brokerPort() {
+      return running().brokerPort;
+    },
+    get store() {
+      return running().store;
+    },
+  };
+}
+
+interface Parts {
+  store: Store;
+  service: DeviceService;
+  server: Awaited<ReturnType<typeof buildServer>>;
+  httpUrl: string;
+  brokerPort: number;
+  stopLoop(): Promise<void>;
+  setReady(ready: boolean): void;
+}
+
+async function startParts(config: AgentConfig, edges: AgentEdges): Promise<Parts> {
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  const path = join(config.data, "fleet.db");
+  const store = await openSqliteStore({ path, durability: config.durability });
+  try {
+    return await startOver(store, config, edges);
+  } catch (cause) {
+    await store.close();
+    throw cause;
+  }
+}
+
+async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): Promise<Parts> {
+  const { clock, random, log } = edges;
+  const dataIsNew = (await store.tx((tx) => tx.meta("kmCheck"))) === null;
+  const km = masterKey({ dataDir: config.data, kmHex: config.km, dataIsNew }, random);
+  await checkMasterKey(store, km);
+  const signingKey = certificateKey({ dataDir: config.data, dataIsNew });
+  await firstAdministrator(store, config, edges);
+
+  const lab = new LabOffers();
+  const ports: AgentPorts = {
+    store,
+    clock,
+    random,
+    log,
+    keys: { km: (kmId) => (kmId === config.kmId ? km : null) },
+    config: {
+      mqttPort: config.mqttPort,
+      mqttHost: config.mqttHost,
+      checkInS: config.checkInS,
+      lab: config.lab,
+    },
+    ...createOffers({ clock, lab }),
+    labOffer: (serial) => lab.get(serial),
+    certify: (tx, device, receipt) =>
+      certifyWipe(tx, device, receipt, { signingKey, nowMs: clock.nowMs() }),
+  };
+  const service = createDeviceService(ports);
+  let isReady = false;
+  const server = await buildServer({
+    store,
+    clock,
+    random,
+    log,
+    lab,
+    config: { lab: config.lab, checkInS: config.checkInS },
+    releaseKeyFiles: () => readReleaseKeys(config),
+    nudge: (serial) => service.nudge(serial),
+    isReady: () => isReady,
+    every,
+  });
+  const { brokerPort } = await service.start();
+  const httpUrl = await server
+    .listen({ host: config.httpHost, port: config.httpPort })
+    .catch(async (cause: unknown) => {
+      await service.stop();
+      throw cause;
+    });
+  const loop = createRolloutLoop({
+    ...{ store, clock, random, log },
+    nudge: (serial) => service.nudge(serial),
+  });
+  const stopLoop = every(config.tickMs, () => loop.turn());
+  isReady = true;
+  return {
+    ...{ store, service, server, httpUrl, brokerPort, stopLoop },
+    setReady: (ready) => {
+      isReady = ready;
+    },
+  };
+}
+
+/** Nothing new is begun, what is under way ends, and the store closes last. */
+async function stopParts(parts: Parts): Promise<void> {
+  parts.setReady(false);
+  await parts.stopLoop();
+  await parts.server.close();
+  await parts.service.stop();
+  await parts.store.close();
+}
+
+/** A wrong master key would answer every device with a wrong MAC; it is found before the first one asks. */
+async function checkMasterKey(store: Store, km: Uint8Array): Promise<void> {
+  const check = createHmac("sha256", km).update("FL1-km-check").digest("hex").slice(0, 32);
+  await store.tx(async (tx) => {
+    const stored = await tx.meta("kmCheck");
+    if (stored === null) return tx.putMeta("kmCheck", check);
+    if (stored === check) return;
+    throw new AgentError(
+      AgentCode.KeyFileInvalid,
+      "master key: expected the one this database was made with, got another",
+    );
+  });
+}
+
+/** A given token is always an administrator's; without one, the first start makes one and shows it once. */
+async function firstAdministrator(
+  store: Store,
+  config: AgentConfig,
+  edges: AgentEdges,
+): Promise<void> {
+  const edge = { random: edges.random, nowMs: edges.clock.nowMs() };
+  const admin = { role: "admin" as const, name: "admin", expiresMs: null };
+  const given = config.adminToken;
+  const made = await store.tx(async (tx) => {
+    if (given !== undefined) {
+      const known = await tx.tokenByHash(hashToken(given));
+      if (!known) await createToken(tx, { ...admin, token: given }, edge);
+      return null;
+    }
+    if ((await tx.tokens()).length > 0) return null;
+    return createToken(tx, admin, edge);
+  });
+  if (made) edges.showAdminToken(made.token);
+}
+
+/** Read at each publication, so that a new key set counts without a restart. */
+function readReleaseKeys(config: AgentConfig): Uint8Array[] {
+  const path = config.releaseKeys ?? join(config.data, "release-keys");
+  const names = existsSync(path) ? [path] : [`${path}.json`, `${path}.cbor`];
+  const files: string[] = [];
+  for (const name of names) {
+    if (!existsSync(name)) continue;
+    if (!statSync(name).isDirectory()) files.push(name);
+    else {
+      for (let version = 1; existsSync(join(name, `keyset-${version}.cbor`)); version++) {
+        files.push(join(name, `keyset-${version}.cbor`));
+      }
+    }
+  }
+  return files.map((file) => new Uint8Array(readFileSync(file)));
+}
