@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { boards } from "../../boards/index.ts";
 import {
   boardById,
@@ -12,6 +12,9 @@ import {
   detokenise,
 } from "../../scripts/cli/build/index.ts";
 import { sourceTree } from "./support.ts";
+
+// Minifying takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const puck = boardById("puckjs");
 

@@ -1,8 +1,11 @@
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { BuildError } from "../../scripts/cli/build/errors.ts";
 import { boardById, buildApp } from "../../scripts/cli/build/index.ts";
 import { sourceTree } from "./support.ts";
+
+// Minifying takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const puck = boardById("puckjs");
 const shell = (

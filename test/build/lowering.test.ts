@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { boardById, buildApp, detokenise, pretokenise } from "../../scripts/cli/build/index.ts";
 import { espruinoBin, needsEspruino, runEspruino, sourceTree } from "./support.ts";
+
+// Minifying takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Language that the build lowers, each with what it must print. */
 const app = `
@@ -99,7 +102,6 @@ for (const packed of [false, true])
       const lines = await runEspruino(`(${text})().start({list:[1,2,3]});print("T end")`);
       expect(lines).toEqual([...expected, "end"]);
     },
-    15_000,
   );
 
 test("reserved words begin at 163, right after =>", () => {

@@ -155,27 +155,32 @@ export const interpreterApi: Record<string, string> = {
 
 /** Libraries that `require` finds inside the interpreter. Anything else would need a file in Storage. */
 export const interpreterLibraries =
-  "CC3000 ESP8266 Flash NetworkJS Storage TelnetServer WIZnet Wifi crypto dgram fs heatshrink http net " +
-  "timer tls";
+  "CC3000 ESP8266 Flash NetworkJS Storage TelnetServer WIZnet Wifi crypto dgram fs " +
+  "heatshrink http net timer tls";
 
 /** Keys of option and result objects that interpreter functions read or return.
  *  Source: jsvObjectGetChild, jsvObjectSetChild and option tables of the interpreter's sources. */
 export const interpreterKeys =
-  "ADCs BOARD CONSOLE EXPORTS EXPTR FEATURES GIT_COMMIT HWVERSION MANUFACTURER MODULES NETWORK RAM FLASH SERIAL " +
-  "SPEED VERSION addr address advertise afterSend alignment ams ancs analog ap appId appName authMode auth_status baud " +
-  "bitrate bits blocksize buf buffer byteLength bytesize ca category cb cert certificate channel characteristic " +
-  "ciphers ck clk clkPol code configurable connectable connected connectionInterval cs cts data date debounce " +
-  "description device discoverable display dns edge encryptUart enumerable errors fileBytes fileCount filter filters " +
-  "fileCount flags flash_binary_end flash_code_start flash_length flow fn force free freeBytes freq func gatt gc " +
-  "get group groupCipher gw handle hid host hostname htMode httpVersion id indicate input interval intr ip irq isHidden " +
-  "iv keepalive key keyboard len lastState lastTime length mac mask message method mime mitm miso mode mosi msg mtu multicastGroup " +
-  "multicastIp name namePrefix netmask newMode notify offpattern oldMode onWrite oob order pairwiseCipher paired " +
-  "parity passkey password path pathname pattern phy pin pins pinout port ports powersave privacy promise " +
-  "properties protocol prototype pull pwm query readable reason recover repeat response rssi rx savedMode savedSsid sck scl " +
-  "scannable sda search security self service serviceData services set showName shortName size source speed " +
-  "ssid stack stackEndAddress stackFree stackSize station stations state status stopbits tag target time timeout " +
-  "total trashBytes tx type uart unsafeFlash deepSleep url usage uuid value values volts watch whenConnected " +
-  "writable connected constructor message call apply bind arguments manufacturer manufacturerData";
+  "ADCs BOARD CONSOLE EXPORTS EXPTR FEATURES GIT_COMMIT HWVERSION MANUFACTURER MODULES " +
+  "NETWORK RAM FLASH SERIAL SPEED VERSION addr address advertise afterSend alignment ams " +
+  "ancs analog ap appId appName authMode auth_status baud bitrate bits blocksize buf buffer " +
+  "byteLength bytesize ca category cb cert certificate channel characteristic ciphers ck " +
+  "clk clkPol code configurable connectable connected connectionInterval cs cts data date " +
+  "debounce description device discoverable display dns edge encryptUart enumerable errors " +
+  "fileBytes fileCount filter filters flags flash_binary_end flash_code_start flash_length " +
+  "flow fn force free freeBytes freq func gatt gc get group groupCipher gw handle hid host " +
+  "hostname htMode httpVersion id indicate input interval intr ip irq isHidden iv keepalive " +
+  "key keyboard len lastState lastTime length mac mask message method mime mitm miso mode " +
+  "mosi msg mtu multicastGroup multicastIp name namePrefix netmask newMode notify " +
+  "offpattern oldMode onWrite oob order pairwiseCipher paired parity passkey password path " +
+  "pathname pattern phy pin pins pinout port ports powersave privacy promise properties " +
+  "protocol prototype pull pwm query readable reason recover repeat response rssi rx " +
+  "savedMode savedSsid sck scl scannable sda search security self service serviceData " +
+  "services set showName shortName size source speed ssid stack stackEndAddress stackFree " +
+  "stackSize station stations state status stopbits tag target time timeout total " +
+  "trashBytes tx type uart unsafeFlash deepSleep url usage uuid value values volts watch " +
+  "whenConnected writable constructor call apply bind arguments manufacturer " +
+  "manufacturerData";
 
 /** Globals of the language itself that the table above does not list. */
 export const languageGlobals =
