@@ -38,7 +38,8 @@ export function runEspruino(script: string, flash?: Uint8Array): Promise<string[
         resolve(marked.length > 0 ? marked : lines);
       },
     );
-    // Its console is stdin: closing it would feed 0xFF for ever, so the end of the script ends the run.
+    // Its console is stdin: closing it would feed 0xFF for ever, so the end of the script ends the
+    // run.
     child.stdout!.on("data", (chunk: string) => {
       if (chunk.includes("T end")) child.kill("SIGKILL");
     });

@@ -16,9 +16,10 @@ export function boardById(id: string): Board {
   });
 }
 
-/** Computes what `BOARD.name` becomes on one board: literals, and raw expressions for pins and sensors.
+/** Computes what `BOARD.name` becomes on one board: literals, and raw expressions for pins and
+ *  sensors.
  *  Pure. Bytes and offsets are relative to the start of Storage.
- *  @param parts flat [offset, length, …] of the core's parts inside file `core`; only `.boot0` knows it */
+ *  @param parts flat [address, bytes, …] of the core's parts, by part id; only `.boot0` knows it */
 export function boardFields(board: Board, parts?: number[]): BoardFields {
   const { plan, pageBytes } = board;
   const absent = "void 0";
@@ -55,7 +56,8 @@ export function boardFields(board: Board, parts?: number[]): BoardFields {
 }
 
 /** Core's place on a board.
- *  @returns byte offset of the header of file `core` and the bytes from there to the end of Storage */
+ *  @returns byte offset of the header of file `core` and the bytes from there to the end of Storage
+ */
 export function coreArea(board: Board): { offset: number; bytes: number } {
   const offset = board.plan.corePage * board.pageBytes;
   return { offset, bytes: board.plan.totalPages * board.pageBytes - offset };

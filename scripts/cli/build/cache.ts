@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 const results = new Map<string, Promise<unknown>>();
 const entriesMax = 500;
 
-/** Runs a step once per process for the same inputs: tests, demo and simulators build the same texts many times.
+/** Runs a step once per process for the same inputs: tests, demo and simulators build the same
+ *  texts many times.
  *  A step that failed is not kept.
  *  @param inputs everything the result depends on; must survive JSON */
 export function once<T>(step: string, inputs: unknown, work: () => Promise<T>): Promise<T> {

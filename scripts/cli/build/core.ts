@@ -5,7 +5,8 @@ import { assignNames, collectNames, type Names, type NameUse } from "./names.ts"
 import { reservedNames } from "./sources.ts";
 import { type BuildOptions, finishText, lowerChecked } from "./text.ts";
 
-/** A part of the core as source. Ids count from 0 without gaps: `BOARD.parts` is indexed by them. */
+/** A part of the core as source. Ids count from 0 without gaps: `BOARD.parts` is indexed by them.
+ */
 export interface PartSource {
   id: number;
   name: string;
@@ -58,7 +59,8 @@ export async function buildCore(
   return { page0Text, coreText, boot0Text, parts: placed, names };
 }
 
-/** Where page 0's parts begin: behind the identity, on the next multiple of 64. Source: SPEC.md §2 */
+/** Where page 0's parts begin: behind the identity, on the next multiple of 64. Source: SPEC.md §2
+ */
 export const page0PartsAt = 0x240;
 
 /** Puts the largest parts that fit into page 0 and the rest into file `core`.  Source: ADR 0001 */

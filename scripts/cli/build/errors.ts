@@ -5,7 +5,8 @@ export interface Place {
   column?: number;
 }
 
-/** Refusals of the device build, one code each. The number of a code never matters: it stays on the desk. */
+/** Refusals of the device build, one code each. The number of a code never matters: it stays on the
+ *  desk. */
 export type BuildCode =
   | "BUILD_BOARD_UNKNOWN"
   | "BUILD_BOARD_FIELD"
@@ -46,7 +47,8 @@ export class BuildError extends Error {
   }
 }
 
-/** Formats one finding as `file:line:column: CODE: found. remedy.`; parts of the place that are unknown are left out. */
+/** Formats one finding as `file:line:column: CODE: found. remedy.`; parts of the place that are
+ *  unknown are left out. */
 export function describeFinding(finding: Finding): string {
   const { place } = finding;
   const where = place ? [place.file, place.line, place.column].filter((x) => x !== undefined) : [];

@@ -18,7 +18,8 @@ const globals = new Set([
   ...words(interpreterApi.global!),
   ...words(languageGlobals),
 ]);
-/** Owners whose members are all in the table: others are instances that carry names of their own. */
+/** Owners whose members are all in the table: others are instances that carry names of their own.
+ */
 const closedOwners = new Set(words("Object Array Math Number String Promise JSON E Date Function"));
 const ofEveryObject = new Set([...words(interpreterApi.Object!), "prototype", "name"]);
 for (const name of words("assign entries keys values create fromEntries"))
@@ -129,7 +130,8 @@ function memberName(node: t.MemberExpression): string | undefined {
   return t.isStringLiteral(node.property) ? node.property.value : undefined;
 }
 
-/** The interpreter object that an expression is: `E`, `require("Storage")` as "Storage", a const bound to
+/** The interpreter object that an expression is: `E`, `require("Storage")` as "Storage", a const
+ *  bound to
  *  either, `global.E`; undefined for anything else. */
 function ownerOf(path: NodePath<t.Node>, depth = 0): string | undefined {
   const node = bare(path.node);
@@ -150,7 +152,8 @@ function ownerOf(path: NodePath<t.Node>, depth = 0): string | undefined {
   return init.node ? ownerOf(init, depth + 1) : undefined;
 }
 
-/** Whether a scope defines the name; an ambient declaration only tells the type of what the device has. */
+/** Whether a scope defines the name; an ambient declaration only tells the type of what the device
+ *  has. */
 function isBound(path: NodePath, name: string): boolean {
   const binding = path.scope.getBinding(name);
   if (!binding) return false;

@@ -70,7 +70,8 @@ export const sourceChecks: Record<string, Check> = {
   },
 };
 
-/** Constructs that the build lowers: one that is left in the finished text would be a syntax error there. */
+/** Constructs that the build lowers: one that is left in the finished text would be a syntax error
+ *  there. */
 export const finalChecks: Record<string, Check> = {
   ...sourceChecks,
   SpreadElement: () => ["spread", "Use concat, apply or Object.assign"],
@@ -111,7 +112,8 @@ export const finalChecks: Record<string, Check> = {
 };
 
 function wideText(text: string): Complaint {
-  // Without Unicode support a character is one byte; the interpreter would cut the rest off in silence.
+  // Without Unicode support a character is one byte; the interpreter would cut the rest off in
+  // silence.
   return [...text].some((c) => c.codePointAt(0)! > 0xff)
     ? [
         `character above U+00FF in ${JSON.stringify(text.slice(0, 20))}`,

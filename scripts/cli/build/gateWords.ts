@@ -1,4 +1,5 @@
-/** What device code may not name, and what to write instead. Keys are names as they stand in code. */
+/** What device code may not name, and what to write instead. Keys are names as they stand in code.
+ */
 export type Words = Record<string, string>;
 
 /** Names of other JavaScript worlds that the interpreter lacks. */

@@ -26,7 +26,8 @@ export async function buildRuntime(
   return text;
 }
 
-/** Builds the customer's app: an expression, `function()` that returns the module's exports by name.
+/** Builds the customer's app: an expression, `function()` that returns the module's exports by
+ *  name.
  *  @throws BuildError; BUILD_NO_START, BUILD_NO_REGIONS, BUILD_BUDGET over `appBytes` */
 export async function buildApp(
   board: Board,
@@ -40,12 +41,14 @@ export async function buildApp(
   return text;
 }
 
-/** Joins both to what a slot holds: an expression that evaluates to `[runtime, app]`.  Source: SPEC.md §2.3 */
+/** Joins both to what a slot holds: an expression that evaluates to `[runtime, app]`.  Source:
+ *  SPEC.md §2.3 */
 export function composeImage(runtimeText: string, appText: string): string {
   return `[${runtimeText},${appText}]`;
 }
 
-/** An app starts something and says where owner data lies: a wipe that does not know cannot vouch for it. */
+/** An app starts something and says where owner data lies: a wipe that does not know cannot vouch
+ *  for it. */
 function checkApp(lowered: Lowered): void {
   const { body } = lowered.ast.program;
   const exports = new Map(moduleExports(body));

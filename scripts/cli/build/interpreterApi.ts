@@ -153,7 +153,8 @@ export const interpreterApi: Record<string, string> = {
   url: "parse",
 };
 
-/** Libraries that `require` finds inside the interpreter. Anything else would need a file in Storage. */
+/** Libraries that `require` finds inside the interpreter. Anything else would need a file in
+ *  Storage. */
 export const interpreterLibraries =
   "CC3000 ESP8266 Flash NetworkJS Storage TelnetServer WIZnet Wifi crypto dgram fs " +
   "heatshrink http net timer tls";

@@ -117,7 +117,8 @@ async function bundleEntry(entry: string, alias: Record<string, string>) {
       absWorkingDir: process.cwd(),
       define: { require: requireStandIn },
       alias,
-      // Async functions stay so that the gate names them; lowering would hide them behind generators.
+      // Async functions stay so that the gate names them; lowering would hide them behind
+      // generators.
       supported: { "class-field": false, "class-static-field": false },
       tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
       metafile: true,

@@ -11,7 +11,8 @@ export interface Minified {
   placeOf(line: number, column: number): Place | undefined;
 }
 
-/** Minifies a wrapped module to ASCII text. Property names are left alone: names.ts has shortened them.
+/** Minifies a wrapped module to ASCII text. Property names are left alone: names.ts has shortened
+ *  them.
  *  @throws never for code that Babel printed
  *  Source: measured pipeline; `expression` keeps the value of the only statement */
 export async function minifyText(code: string, map: object, shape: Shape): Promise<Minified> {

@@ -2,7 +2,8 @@ import { type NodePath, type PluginObj, types as t, traverse, type Visitor } fro
 import { BuildError } from "./errors.ts";
 import { interpreterNames } from "./interpreterApi.ts";
 
-/** Short names of the framework's properties, by their name in the source. One map per core, frozen with it:
+/** Short names of the framework's properties, by their name in the source. One map per core, frozen
+ *  with it:
  *  a runtime built later must speak the names of the core it will call. */
 export type Names = Record<string, string>;
 
@@ -23,7 +24,8 @@ type Keyed =
   | t.ClassProperty;
 const keyedTypes = "MemberExpression|ObjectProperty|ObjectMethod|ClassMethod|ClassProperty";
 
-/** Counts property names in lowered code. Members of BOARD are not properties of anything.  Pure. */
+/** Counts property names in lowered code. Members of BOARD are not properties of anything.  Pure.
+ */
 export function collectNames(
   ast: t.Node,
   use: NameUse = { properties: new Map(), quoted: new Set(), quotedKeys: new Set() },
@@ -49,7 +51,8 @@ export function collectNames(
  *  @param use names of all the code that is built together
  *  @param reserved names of the app API; names of the interpreter are reserved anyhow
  *  @param frozen names given earlier (a core's); they stay as they are
- *  @throws BuildError BUILD_NAME_CLASH when the code quotes a text that already is a short name as a key would be */
+ *  @throws BuildError BUILD_NAME_CLASH when the code quotes a text that already is a short name as
+ *  a key would be */
 export function assignNames(use: NameUse, reserved: string[], frozen: Names = {}): Names {
   const met = Object.values(frozen).filter((short) => use.quotedKeys.has(short));
   if (met.length > 0)
@@ -73,7 +76,8 @@ export function assignNames(use: NameUse, reserved: string[], frozen: Names = {}
   return names;
 }
 
-/** Refuses a reserved name that an earlier core has already shortened: both sides would miss each other. */
+/** Refuses a reserved name that an earlier core has already shortened: both sides would miss each
+ *  other. */
 export function checkReserved(reserved: string[], frozen: Names): void {
   const clash = reserved.filter((name) => Object.hasOwn(frozen, name));
   if (clash.length === 0) return;

@@ -6,7 +6,8 @@ import { defaultMain, mergeMain, programMain } from "./mergeMain.ts";
 /** Stand-in for `require` while esbuild bundles, which would otherwise resolve or wrap the call. */
 export const requireStandIn = "espruinoRequire";
 
-/** Puts function declarations first in every block: the interpreter defines a function when it reaches it. */
+/** Puts function declarations first in every block: the interpreter defines a function when it
+ *  reaches it. */
 export function hoistFunctions(): PluginObj {
   const isFunction = (node: t.Statement) => t.isFunctionDeclaration(node);
   const sort = (path: NodePath<t.Program> | NodePath<t.BlockStatement>) => {
@@ -25,7 +26,8 @@ export function hoistFunctions(): PluginObj {
   };
 }
 
-/** Turns `var A = class B {}` into `var A = class {}`: the interpreter does not bind the inner name. */
+/** Turns `var A = class B {}` into `var A = class {}`: the interpreter does not bind the inner
+ *  name. */
 export function unnameClasses(): PluginObj {
   return {
     visitor: {
@@ -51,7 +53,8 @@ export function restoreRequire(): PluginObj {
 }
 
 /** Replaces `BOARD.name` by the board's literal or expression.
- *  @throws BuildError BUILD_BOARD_FIELD for a name the board has no value for, and for BOARD by itself */
+ *  @throws BuildError BUILD_BOARD_FIELD for a name the board has no value for, and for BOARD by
+ *  itself */
 export function insertBoard(fields: BoardFields, file: string): PluginObj {
   const fail = (node: t.Node, found: string) =>
     new BuildError({
@@ -81,11 +84,13 @@ export function insertBoard(fields: BoardFields, file: string): PluginObj {
   };
 }
 
-/** What a module becomes: a part `(function(k){…})`, a runtime with two parameters, an app that returns its
+/** What a module becomes: a part `(function(k){…})`, a runtime with two parameters, an app that
+ *  returns its
  *  exports, or a program that runs by itself. */
 export type Shape = "part" | "runtime" | "app" | "program";
 
-/** Wraps a bundled module so that its text is one expression (or, for `.boot0`, one closed program).
+/** Wraps a bundled module so that its text is one expression (or, for `.boot0`, one closed
+ *  program).
  *  @throws BuildError BUILD_SHAPE when the module lacks its default export */
 export function wrapModule(shape: Shape, file: string): PluginObj {
   return {
@@ -133,7 +138,8 @@ function noDefault(shape: Shape, file: string) {
   };
 }
 
-/** Names and local expressions of a module's exports. Bundling leaves one `export {…}` at the end. */
+/** Names and local expressions of a module's exports. Bundling leaves one `export {…}` at the end.
+ */
 export function moduleExports(body: t.Statement[]): [string, t.Identifier][] {
   const pairs: [string, t.Identifier][] = [];
   for (const node of body) {

@@ -1,8 +1,10 @@
 import { BuildError } from "./errors.ts";
 import { rawString8, rawString16, scan, type Token, tokenBytes } from "./tokens.ts";
 
-/** Packs finished code into the interpreter's own tokens: reserved words and operators become one byte each,
- *  strings raw bytes. About a sixth shorter, and quicker to lex; it runs only where the token table agrees.
+/** Packs finished code into the interpreter's own tokens: reserved words and operators become one
+ *  byte each,
+ *  strings raw bytes. About a sixth shorter, and quicker to lex; it runs only where the token table
+ *  agrees.
  *  Templates and regular expressions stay as they are.
  *  @param text minified ASCII code @returns one character per byte
  *  @throws BuildError BUILD_TOKENS for code it cannot split
@@ -19,7 +21,8 @@ export function pretokenise(text: string): string {
   return code;
 }
 
-/** Turns pretokenised code back into text that any JavaScript engine runs. Means the same, is not the same text.
+/** Turns pretokenised code back into text that any JavaScript engine runs. Means the same, is not
+ *  the same text.
  *  @param code one character per byte, or the bytes */
 export function detokenise(code: string | Uint8Array): string {
   const bytes = typeof code === "string" ? code : Buffer.from(code).toString("latin1");

@@ -9,7 +9,8 @@ import { BuildError } from "./errors.ts";
 /** Where the framework's own sources lie. */
 export const firmwareRoot = join(dirname(fileURLToPath(import.meta.url)), "../../../firmware");
 
-/** Names by which app and framework know each other at least; `appNames.ts` adds what the app API offers. */
+/** Names by which app and framework know each other at least; `appNames.ts` adds what the app API
+ *  offers. */
 const appInterface =
   "start healthy readyToReboot wipe metrics settings regions name clear min max last default";
 
@@ -21,7 +22,8 @@ export async function reservedNames(further: string[] = []): Promise<string[]> {
   return [...new Set([...names, ...further])].sort();
 }
 
-/** The framework's sources for a board: the core's parts by the enum in core/parts.ts, `.boot0`, the runtime.
+/** The framework's sources for a board: the core's parts by the enum in core/parts.ts, `.boot0`,
+ *  the runtime.
  *  A part `Link` is linkMqtt.ts or linkSerial.ts, by how the board reaches the agent.
  *  @throws BuildError BUILD_PART_MISSING when a part has no file */
 export function frameworkSources(board: Board): {

@@ -12,7 +12,8 @@ import { pretokenise } from "./pretokenise.ts";
 export interface BuildOptions {
   /** pack into interpreter tokens; default false: plain ASCII */
   pretokenise?: boolean;
-  /** "allow" builds texts that do not fit the board's budget, to see by how much; default "refuse" */
+  /** "allow" builds texts that do not fit the board's budget, to see by how much; default "refuse"
+   *  */
   overBudget?: "refuse" | "allow";
   /** further property names that stay as they are, in framework code */
   reserved?: string[];

@@ -25,7 +25,8 @@ export const tokenTexts = new Map([...tokenBytes].map(([text, byte]) => [byte, t
 
 export type Kind = "word" | "number" | "string" | "template" | "regex" | "sign";
 
-/** One lexical piece. `text` is the source for people; a string also has its value, a character per byte. */
+/** One lexical piece. `text` is the source for people; a string also has its value, a character per
+ *  byte. */
 export interface Token {
   kind: Kind;
   text: string;

@@ -93,7 +93,8 @@ export function encodeIdentity(input: IdentityInput): Uint8Array {
 
 /** Reads an identity back, for tools and tests.
  *  @param bytes from offset 0x20 of Storage on
- *  @throws LayoutError IDENTITY_INVALID when it is short, has another magic or a CRC that does not fit */
+ *  @throws LayoutError IDENTITY_INVALID when it is short, has another magic or a CRC that does not
+ *  fit */
 export function decodeIdentity(bytes: Uint8Array): IdentityInput {
   if (bytes.length < identityBytes)
     throw invalid("identity", `${identityBytes} bytes`, `${bytes.length}`);

@@ -1,4 +1,5 @@
-/** A value that does not fit its place in flash. The message names object, expectation and finding. */
+/** A value that does not fit its place in flash. The message names object, expectation and finding.
+ */
 export class LayoutError extends Error {
   readonly code: "IDENTITY_INVALID" | "STORAGE_INVALID";
 

@@ -38,9 +38,11 @@ const recordLife = 9;
 const checkInS = 60;
 
 /** Composes the whole Storage of a new device, to be written once.
- *  Files fill it to the last byte: nothing can be appended, and the interpreter's compaction has nothing to do.
+ *  Files fill it to the last byte: nothing can be appended, and the interpreter's compaction has
+ *  nothing to do.
  *  @returns totalPages · pageBytes bytes
- *  @throws LayoutError STORAGE_INVALID when a text does not fit; IDENTITY_INVALID for a broken identity
+ *  @throws LayoutError STORAGE_INVALID when a text does not fit; IDENTITY_INVALID for a broken
+ *  identity
  *  Source: SPEC.md §2 */
 export function composeStorage(board: Board, input: StorageInput): Uint8Array {
   const { plan, pageBytes } = board;
@@ -90,7 +92,8 @@ function coreFiles(board: Board, input: StorageInput, areaBytes: number): Uint8A
   ]);
 }
 
-/** Journal half 0 as the factory leaves it: the records, and the header that makes it the live one. */
+/** Journal half 0 as the factory leaves it: the records, and the header that makes it the live one.
+ */
 function firstJournalHalf(input: StorageInput, keySetVersion: number): Uint8Array {
   const slot = input.slotA;
   const image = slot && bytesOf(slot.text);
