@@ -22,7 +22,7 @@ export type Login =
 const refused = (code: Code, text: string): Login => ({ kind: "refused", code, text });
 
 /** Judges user name and password of an MQTT CONNECT.
- *  @param clientId must equal the user name of a device
+ *  @param clientId must equal the user name
  *  @throws never for what a client can send */
 export async function judgeLogin(
   ports: AgentPorts,
@@ -30,9 +30,13 @@ export async function judgeLogin(
   userName: string,
   password: string,
 ): Promise<Login> {
+  // A client id of somebody else would end that client's connection.
+  if (clientId !== userName) {
+    return refused(Code.TopicForbidden, "client id and user name have to be the same");
+  }
   if (userName.startsWith("gw:")) return judgeGateway(ports, userName.slice(3), password);
-  if (!serialPattern.test(userName) || clientId !== userName) {
-    return refused(Code.TopicForbidden, "client id and user name have to be the serial");
+  if (!serialPattern.test(userName)) {
+    return refused(Code.TopicForbidden, "user name is no serial");
   }
   return ports.store.tx(async (tx) => {
     const device = await tx.device(userName);
