@@ -8,7 +8,7 @@ import type { Tx } from "../storage/store.ts";
 import { contactAnswers, sealAnswers } from "./answers.ts";
 import { claimIntentIsOpen } from "./claim.ts";
 import { type Incoming, keysOf, Refusal, type Step } from "./context.ts";
-import { takeFrame } from "./frame.ts";
+import { isAmbiguous, takeFrame } from "./frame.ts";
 import { answerHello } from "./hello.ts";
 import { takeProve } from "./prove.ts";
 import { KeyedQueue } from "./queue.ts";
@@ -152,12 +152,13 @@ async function waiting(
   if (!device || device.lifecycle === Lifecycle.Retired) return null;
   const route = device.route || "fl";
   const session = await tx.session(serial);
-  if (!session || claimIntentIsOpen(device)) return { route, frames: [encodeHelloWanted()] };
+  if (!session || claimIntentIsOpen(device) || isAmbiguous(device, session)) {
+    return { route, frames: [encodeHelloWanted()] };
+  }
   const nowMs = ports.clock.nowMs();
   const incoming: Incoming = { route, serialHint: serial, bytes: new Uint8Array(0), nowMs };
-  const isWipeOnly = session.epoch < device.epoch && device.lifecycle === Lifecycle.Wiping;
   const step: Step = { ports, tx, incoming };
-  const answers = await contactAnswers(step, device, session, isWipeOnly);
+  const answers = await contactAnswers(step, device, session, false);
   const sealed = sealAnswers(keysOf(ports, device, session), session, answers);
   await tx.putSession(sealed.session);
   return { route, frames: sealed.frames };

@@ -42,13 +42,13 @@ export async function takeFrame(step: Step): Promise<Uint8Array[] | "unknownSess
     await tx.putSession(received);
     return countZombie(step, device, retiredRefusal(device));
   }
-  const isWipeOnly = session.epoch < device.epoch && isLeaving(device);
-  const taken = isWipeOnly
+  const taken = isAmbiguous(device, session)
     ? await takeWhileLeaving(step, device, frame.message)
     : await takeMessage(step, device, frame.message);
+  if (!taken) return "unknownSession";
   const now = { ...taken.device, lastSeenMs: incoming.nowMs, route: incoming.route };
   const answers = taken.isContact
-    ? [...(await contactAnswers(step, now, received, isWipeOnly)), ...taken.answers]
+    ? [...(await contactAnswers(step, now, received, false)), ...taken.answers]
     : taken.answers;
   const sealed = sealAnswers(keys, received, answers);
   await tx.putDevice(now);
@@ -69,6 +69,12 @@ async function findSession(
   // After COMMIT the session of the old key lives on until the next handshake; any older one is over.
   const isCurrent = session.epoch === device.epoch || session.epoch === device.epoch - 1;
   return isCurrent || isLeaving(device) ? { device, session } : null;
+}
+
+/** True when the session does not tell which key a leaving device holds: it may have missed a key change, or committed to
+ *  one within this session. Its next key follows from that, so only a handshake may lead to a wipe order. */
+export function isAmbiguous(device: DeviceRecord, session: SessionRecord): boolean {
+  return session.epoch !== device.epoch && isLeaving(device);
 }
 
 function isLeaving(device: DeviceRecord): boolean {
@@ -115,14 +121,15 @@ export async function takeMessage(
   }
 }
 
-/** What a device with an older key may still say: that it took the wipe order, and nothing else. */
+/** What a device with an older key may still say: that it took the wipe order.
+ *  @returns null for everything else: a handshake has to tell first */
 async function takeWhileLeaving(
   step: Step,
   device: DeviceRecord,
   bytes: Uint8Array,
-): Promise<Taken> {
+): Promise<Taken | null> {
   const message = decodeDeviceMessage(bytes);
-  if (message.kind !== "orderResult") return { device, answers: [], isContact: true };
+  if (message.kind !== "orderResult") return null;
   return { device: await takeOrderResult(step, device, message), answers: [], isContact: false };
 }
 

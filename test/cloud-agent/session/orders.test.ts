@@ -171,6 +171,19 @@ describe("a wipe order", () => {
   });
 });
 
+describe("a wipe ordered between COMMIT and the next handshake", () => {
+  it("waits for that handshake, because the next key follows from the epoch the device is at", async () => {
+    const young = await bench.device("PUCK-0004");
+    await bench.claim("PUCK-0004");
+    const grant = messageOf(await bench.shakeHands(young), "grant");
+    await bench.say(young, young.seal(young.accept(grant)));
+    await bench.wipe("PUCK-0004", WipeMode.Resale);
+    expect(kinds(await bench.say(young, young.seal(young.checkIn())))).toEqual(["helloWanted"]);
+    const wipe = messageOf(await bench.shakeHands(young), "wipe");
+    expect(wipe.nextKey).toEqual(deviceKey(km, "PUCK-0004", 2));
+  });
+});
+
 describe("a nudge", () => {
   const nudge = async () => {
     const sent: [string, Uint8Array][] = [];
