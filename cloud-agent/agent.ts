@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { certifyWipe } from "./core/certificates.ts";
+import { certificatePublicKey, certifyWipe } from "./core/certificates.ts";
 import { AgentCode, AgentError } from "./core/errors.ts";
 import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports.ts";
 import { createToken, hashToken } from "./http/auth.ts";
@@ -40,6 +40,7 @@ export interface Agent {
 /** Composes an agent; nothing runs before `start`. */
 export function createAgent(config: AgentConfig, edges: AgentEdges): Agent {
   let parts: Parts | null = null;
+  let starting: Promise<Parts> | null = null;
   let stopping: Promise<void> | null = null;
   const running = (): Parts => {
     if (parts) return parts;
@@ -47,10 +48,12 @@ export function createAgent(config: AgentConfig, edges: AgentEdges): Agent {
   };
   return {
     async start() {
-      parts ??= await startParts(config, edges);
+      starting ??= startParts(config, edges);
+      parts = await starting;
     },
     stop() {
-      stopping ??= parts ? stopParts(parts) : Promise.resolve();
+      // Also while it starts; an agent that could not start has closed what it had opened.
+      stopping ??= starting ? starting.then(stopParts, () => undefined) : Promise.resolve();
       return stopping;
     },
     get httpUrl() {
@@ -91,8 +94,9 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   const { clock, random, log } = edges;
   const dataIsNew = (await store.tx((tx) => tx.meta("kmCheck"))) === null;
   const km = masterKey({ dataDir: config.data, kmHex: config.km, dataIsNew }, random);
-  await checkMasterKey(store, km);
+  // Both files exist before the database says so: an agent killed in its first start can begin again.
   const signingKey = certificateKey({ dataDir: config.data, dataIsNew });
+  await checkMasterKey(store, km);
   await firstAdministrator(store, config, edges);
 
   const lab = new LabOffers();
@@ -123,6 +127,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     lab,
     config: { lab: config.lab, checkInS: config.checkInS },
     releaseKeyFiles: () => readReleaseKeys(config),
+    certificatePublicKey: hex(certificatePublicKey(signingKey)),
     nudge: (serial) => service.nudge(serial),
     isReady: () => isReady,
     every,
@@ -190,6 +195,10 @@ async function firstAdministrator(
     return createToken(tx, admin, edge);
   });
   if (made) edges.showAdminToken(made.token);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }
 
 /** Read at each publication, so that a new key set counts without a restart. */

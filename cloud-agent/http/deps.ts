@@ -15,6 +15,8 @@ export interface ApiDeps {
   config: { lab: boolean; checkInS: number };
   /** content of the release key files as they are now, in order of version; none when there are none */
   releaseKeyFiles(): Uint8Array[];
+  /** hex Ed25519 key that wipe certificates are checked with */
+  certificatePublicKey: string;
   /** something waits for this device */
   nudge(serial: string): void;
   /** false until devices can connect, and while the agent stops */

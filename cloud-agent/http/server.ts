@@ -32,6 +32,10 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     throw new AgentError(AgentCode.NotFound, `${request.method} ${path}: there is no such route`);
   });
   requireTokens(app, deps);
+  // A body that is not sent is an empty one: `POST …/start` alone says all it has to.
+  app.addHook("preValidation", async (request) => {
+    if (request.method !== "GET" && request.body == null) request.body = {};
+  });
   await describeApi(app);
   for (const routes of [
     healthRoutes,
@@ -51,7 +55,15 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
 }
 
 /** Query names that hold numbers. Type coercion is off, because in bodies it would turn null into "" and 5 into "5". */
-const numberNames = new Set(["limit", "lifecycle", "sequence", "afterId", "sinceMs", "untilMs"]);
+const numberNames = new Set([
+  "limit",
+  "lifecycle",
+  "sequence",
+  "afterId",
+  "fromIndex",
+  "sinceMs",
+  "untilMs",
+]);
 
 function parseQuery(text: string): Record<string, unknown> {
   const query: Record<string, unknown> = {};

@@ -11,6 +11,7 @@ import type {
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
 import type { Tables } from "./schema.ts";
+import { certificate, certificateOrNull, document, documents, eventOf } from "./sqlRows.ts";
 import type { Tx } from "./store.ts";
 
 /** Rows in one INSERT: 4 columns × 500 stays far below SQLite's 32,766 and PostgreSQL's 65,535 parameters. */
@@ -168,17 +169,7 @@ export class SqlTx implements Tx {
     if (filter.kind !== undefined) query = query.where("kind", "=", filter.kind);
     if (filter.afterId !== undefined) query = query.where("id", ">", filter.afterId);
     const rows = await query.execute();
-    return rows.map((row) => ({
-      id: Number(row.id),
-      atMs: Number(row.at_ms),
-      kind: row.kind,
-      serial: row.serial,
-      rolloutId: row.rollout_id,
-      sequence: row.sequence === null ? null : Number(row.sequence),
-      code: row.code === null ? null : Number(row.code),
-      text: row.text,
-      data: JSON.parse(row.data),
-    }));
+    return rows.map(eventOf);
   }
 
   async countEvents(filter: Parameters<Tx["countEvents"]>[0]): Promise<number> {
@@ -388,20 +379,4 @@ export class SqlTx implements Tx {
       .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
       .execute();
   }
-}
-
-function document<T>(row: { document: string } | undefined): T | null {
-  return row === undefined ? null : JSON.parse(row.document);
-}
-
-function documents<T>(rows: { document: string }[]): T[] {
-  return rows.map((row) => JSON.parse(row.document));
-}
-
-function certificate(row: Tables["certificates"]): CertificateRecord {
-  return { ...row, index: Number(row.index) };
-}
-
-function certificateOrNull(row: Tables["certificates"] | undefined): CertificateRecord | null {
-  return row === undefined ? null : certificate(row);
 }

@@ -1,6 +1,5 @@
 import { Type } from "typebox";
 import { WipeMode } from "../../../firmware/protocol/messages.ts";
-import { AgentCode, AgentError } from "../../core/errors.ts";
 import {
   decommission,
   needDevice,
@@ -24,6 +23,7 @@ import {
   vitalsPage,
 } from "../schemas.ts";
 import { deviceView } from "../views.ts";
+import { certificateRoutes } from "./certificates.ts";
 import { explainRoutes } from "./explain.ts";
 
 const modes = { resale: WipeMode.Resale, return: WipeMode.Return, scrap: WipeMode.Scrap };
@@ -33,6 +33,7 @@ export function deviceRoutes(app: Api, deps: ApiDeps): void {
   readRoutes(app, deps);
   orderRoutes(app, deps);
   explainRoutes(app, deps);
+  certificateRoutes(app, deps);
 }
 
 function readRoutes(app: Api, deps: ApiDeps): void {
@@ -95,34 +96,6 @@ function readRoutes(app: Api, deps: ApiDeps): void {
         return tx.vitals({ serial, ...span, limit });
       });
       return { serial, vitals };
-    },
-  );
-  app.get(
-    "/v1/devices/:serial/certificate",
-    {
-      schema: {
-        summary: "The newest wipe certificate, exactly as it was signed",
-        params: serialParams,
-        response: { 200: Type.Unknown(), ...failures },
-      },
-    },
-    async (request, reply) => {
-      const { serial } = request.params;
-      const certificate = await deps.store.tx(async (tx) => {
-        await needDevice(tx, serial);
-        return tx.certificate(serial);
-      });
-      if (!certificate) {
-        throw new AgentError(
-          AgentCode.CertificateNotIssued,
-          `device ${serial}: no wipe of it has ended`,
-        );
-      }
-      // The text itself is signed; a serialiser could change its bytes.
-      return reply
-        .type("application/json; charset=utf-8")
-        .serializer((text: string) => text)
-        .send(certificate.json as never);
     },
   );
 }

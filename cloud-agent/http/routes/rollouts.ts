@@ -82,14 +82,14 @@ function actionRoutes(app: Api, deps: ApiDeps): void {
       schema: {
         summary: "Start a draft; an approver's token approves it by name",
         params: idParams,
-        body: Type.Optional(Type.Object({ approver: Type.Optional(name) }, closed)),
+        body: Type.Object({ approver: Type.Optional(name) }, closed),
         response: { 200: rollout, ...failures },
       },
     },
     (request) => {
       // An approver signs with the own token; nobody else's word counts for it.
       const isApprover = request.caller?.role === "approver";
-      const approver = isApprover ? person(request) : (request.body?.approver ?? null);
+      const approver = isApprover ? person(request) : (request.body.approver ?? null);
       return act(request.params.id, { verb: "start", approver }, request);
     },
   );
@@ -115,17 +115,17 @@ function actionRoutes(app: Api, deps: ApiDeps): void {
       schema: {
         summary: "End it for good; updated devices stay or are taken back",
         params: idParams,
-        body: Type.Optional(
-          Type.Object(
-            { confirmed: Type.Union([Type.Literal("keep"), Type.Literal("revert")]) },
-            closed,
-          ),
+        body: Type.Object(
+          {
+            confirmed: Type.Optional(Type.Union([Type.Literal("keep"), Type.Literal("revert")])),
+          },
+          closed,
         ),
         response: { 200: rollout, ...failures },
       },
     },
     (request) => {
-      const confirmed = request.body?.confirmed ?? "keep";
+      const confirmed = request.body.confirmed ?? "keep";
       return act(request.params.id, { verb: "abort", confirmed }, request);
     },
   );

@@ -202,6 +202,8 @@ describe("decommissioning", () => {
       headers: { authorization: "Bearer viewer-token" },
     });
     expect([reply.statusCode, reply.payload]).toEqual([200, json]);
+    const chain = await api.call("GET", "/v1/certificates?fromIndex=0&limit=1");
+    expect(chain.body).toEqual({ publicKey: "ab".repeat(32), certificates: [json], next: null });
   });
 });
 
