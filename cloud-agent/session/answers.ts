@@ -8,7 +8,7 @@ import { type SessionKeys, sealFrame } from "../../firmware/protocol/host/frames
 import { sha256, t16 } from "../../firmware/protocol/host/kdf.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
-import { pendingGrant } from "./claim.ts";
+import { claimIntentIsOpen, pendingGrant } from "./claim.ts";
 import { keyOf, type Step, seconds, unhex } from "./context.ts";
 
 /** Counters of one session; past this the device has to shake hands again, long before the number runs out. */
@@ -25,6 +25,8 @@ export async function contactAnswers(
   const order = orderMessage(step, device, session);
   if (isWipeOnly) return order?.kind === "wipe" ? [order] : [];
   const answers: CloudMessage[] = [await reply(step, device)];
+  // The possession proof rides on PROVE only: a device in mid-session has to shake hands to be claimed.
+  if (claimIntentIsOpen(device)) step.helloIsWanted = true;
   const grant = session.epoch === device.epoch ? pendingGrant(step, device) : null;
   if (grant) answers.push(grant);
   if (order) answers.push(order);

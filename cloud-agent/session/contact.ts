@@ -1,7 +1,7 @@
 import { Code } from "../../firmware/protocol/errors.ts";
 import { CodedError } from "../../firmware/protocol/host/codedError.ts";
 import { encodeHelloWanted, encodeRefused } from "../../firmware/protocol/host/handshake.ts";
-import { messageBytesMax } from "../../firmware/protocol/limits.ts";
+import { helloWantedPauseMs, messageBytesMax } from "../../firmware/protocol/limits.ts";
 import { Lifecycle, Msg } from "../../firmware/protocol/messages.ts";
 import type { AgentPorts } from "../core/ports.ts";
 import type { Tx } from "../storage/store.ts";
@@ -34,8 +34,8 @@ export interface Contact {
 
 /** Unauthenticated messages per route and serial: a handshake needs two, its repeats a few more. */
 const unauthenticatedLimit = { burst: 20, refillMs: 1_000 };
-/** A device is told at most this often that it has to shake hands; it obeys once per 10 s. */
-const helloWantedLimit = { burst: 1, refillMs: 10_000 };
+/** A device is told at most this often that it has to shake hands; it obeys no more often either. */
+const helloWantedLimit = { burst: 1, refillMs: helloWantedPauseMs };
 /** Events about refused messages of one serial: enough to see it happen, too few to fill the log. */
 const refusalEventLimit = { burst: 10, refillMs: 60_000 };
 
@@ -76,9 +76,13 @@ export function createContact(ports: AgentPorts): Contact {
     const isFrame = bytes[0] === Msg.Frame;
     const key = `${route} ${serialHint}`;
     if (!isFrame && !unauthenticated.allows(key, nowMs)) return;
-    const answers = await ports.store.tx((tx) => dispatch({ ports, tx, incoming }));
+    const { answers, helloIsWanted } = await ports.store.tx(async (tx) => {
+      const step: Step = { ports, tx, incoming };
+      const answers = await dispatch(step);
+      return { answers, helloIsWanted: answers === "unknownSession" || step.helloIsWanted };
+    });
     if (answers !== "unknownSession") for (const answer of answers) send(answer);
-    else if (helloWanted.allows(key, nowMs)) send(encodeHelloWanted());
+    if (helloIsWanted && helloWanted.allows(key, nowMs)) send(encodeHelloWanted());
   }
 
   async function handle(

@@ -24,6 +24,8 @@ export interface Step {
   ports: AgentPorts;
   tx: Tx;
   incoming: Incoming;
+  /** set by whoever finds that the device must shake hands before it can go on */
+  helloIsWanted?: boolean;
 }
 
 /** How a refused message is answered and recorded. */

@@ -1,5 +1,5 @@
 import { drbg } from "../crypto/drbg.ts";
-import { hmac, hmacPads, lp, pads, same, t16 } from "../crypto/hmac.ts";
+import { cut, hmac, hmacPads, lp, pads, same, t16 } from "../crypto/hmac.ts";
 import { readIdentity } from "../flash/identity.ts";
 import { openJournal, Rec } from "../flash/journal.ts";
 import { espruinoHal } from "../hal/espruino.ts";
@@ -41,7 +41,7 @@ declare const process: any;
   const note = (code: Code, text: string) => {
     const s = slotOf(slots, slots[0]);
     if (s)
-      j.put(Rec.Failed, [s[0], s[3].slice(0, 8), code, boot[0], text.slice(0, failTextCharsMax)]);
+      j.put(Rec.Failed, [s[0], cut(s[3], 0, 8), code, boot[0], text.slice(0, failTextCharsMax)]);
   };
   const putSlots = (s: SlotsRecord) => {
     j.put(Rec.Slots, (k.slots = slots = s));
@@ -63,6 +63,7 @@ declare const process: any;
     hmacPads: (p, m) => hmacPads(h, p, m),
     pads: (key) => pads(key),
     lp,
+    cut,
     t16,
     same,
     encode: (v) => h.cat(encode(v) as any),
@@ -87,7 +88,11 @@ declare const process: any;
       k.state = SlotState.Confirmed;
       k.calm();
     },
-    crash: (code, text) => end(code, text, boot[2] + 1),
+    crash(code, text) {
+      // What a confirmed image ended with would be lost with the next start.
+      if (BOARD.probe && !slots[5]) note(code, text);
+      end(code, text, boot[2] + 1);
+    },
     restart: (code) => end(code, "", boot[2]),
     calm() {
       if (boot[1] || boot[2]) j.put(Rec.Boot, (boot = [boot[0], 0, 0, 0, ""]));

@@ -17,6 +17,7 @@ export interface Kit {
   hmacPads(p: Bytes, message: Piece): Bytes;
   pads(key: Bytes): Bytes;
   lp(fields: (Bytes | string)[]): Piece;
+  cut(b: Bytes, o: number, n: number): Bytes;
   t16(b: Bytes): Bytes;
   same(a: Bytes, b: Bytes): boolean;
   encode(value: any): Bytes;

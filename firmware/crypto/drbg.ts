@@ -1,5 +1,5 @@
 import type { Bytes, Hal, Piece } from "../hal/hal.ts";
-import { hmac } from "./hmac.ts";
+import { cut, hmac } from "./hmac.ts";
 
 /** HMAC-DRBG with SHA-256 (NIST SP 800-90A §10.1.2), because the interpreter's own source repeats itself at every
  *  start on most boards. The seed is the factory's; the boot counter, persisted before first use, keeps two starts apart.
@@ -26,7 +26,7 @@ export function drbg(h: Hal, seed: Bytes, bootCount: number, serial: string): (n
   ]);
   return (n) => {
     value = hmac(h, key, value);
-    const out = value.slice(0, n);
+    const out = cut(value, 0, n);
     update([]);
     return out;
   };

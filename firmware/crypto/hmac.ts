@@ -28,9 +28,14 @@ export function lp(fields: (Bytes | string)[]): Piece {
   return fields.map((f) => [f.length >> 8, f.length & 255, f]);
 }
 
+/** n bytes of b from o on, as a view. The interpreter's own `slice` gives a plain array, not bytes. */
+export function cut(b: Bytes, o: number, n: number): Bytes {
+  return new Uint8Array(b.buffer, b.byteOffset + o, n);
+}
+
 /** First 16 bytes. */
 export function t16(b: Bytes): Bytes {
-  return new Uint8Array(b.buffer, b.byteOffset, 16);
+  return cut(b, 0, 16);
 }
 
 /** Equal without an early exit. */

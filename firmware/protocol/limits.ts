@@ -19,7 +19,7 @@ export const failTextCharsMax = 48;
 /** Accumulated uptime that a trial has when the manifest does not say. */
 export const trialMinutesDefault = 60;
 /** Pause between two handshakes that the agent asked for. */
-export const helloWantedPauseMs = 10_000;
+export const helloWantedPauseMs = 5_000;
 /** CHAL is refused when it answers a HELLO older than this. */
 export const chalAgeMsMax = 10_000;
 /** Metric name length on the wire. */

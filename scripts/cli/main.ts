@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { register as registerGateway } from "../gateway/command.ts";
 import { register as registerBuild } from "./build/command.ts";
+import { register as registerKeys } from "./keys/command.ts";
+import { register as registerRelease } from "./release/command.ts";
+import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
 
 const packageFile = new URL("../../package.json", import.meta.url);
 
@@ -10,7 +14,14 @@ export function createProgram(): Command {
     .description("Build, sign, ship and look after firmware of Espruino-class devices")
     .version(JSON.parse(readFileSync(packageFile, "utf8")).version)
     .showHelpAfterError("Try --help.");
-  registerBuild(program);
+  for (const register of [
+    registerKeys,
+    registerBuild,
+    registerRelease,
+    registerGateway,
+    registerVerifyWipe,
+  ])
+    register(program);
   return program;
 }
 

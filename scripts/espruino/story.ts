@@ -8,6 +8,7 @@ import { type Board, boards } from "../../boards/index.ts";
 import { AgentProcess } from "../story/agentProcess.ts";
 import { until } from "../story/api.ts";
 import { GatewayProcess } from "../story/gatewayProcess.ts";
+import { inspectFlash } from "../story/inspect.ts";
 import { secretsFound, secretsOf } from "../story/secrets.ts";
 import { type MadeDevice, Workshop } from "../story/workshop.ts";
 import { InterpreterDevice, type Shape } from "./interpreter.ts";
@@ -87,6 +88,12 @@ export async function playStory(
     } catch (error) {
       result.failures.push(`${name}: ${(error as Error).message}`);
       say(`FAIL ${name.padEnd(12)} ${(error as Error).message}`);
+      if (device) {
+        const view = inspectFlash(board, (device as InterpreterDevice).flash());
+        say(
+          `       flash: boot ${JSON.stringify(view.boot)} failed ${JSON.stringify(view.failed)}`,
+        );
+      }
       const events = await api.must("GET", `/v1/devices/${serial}/events?limit=500`);
       for (const e of events.events.slice(-12)) say(`       ${e.kind} ${e.code ?? ""} ${e.text}`);
       throw error;

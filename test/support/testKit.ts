@@ -5,7 +5,7 @@ import lms from "../../firmware/core/parts/lms.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import { Part } from "../../firmware/core/parts.ts";
 import { drbg } from "../../firmware/crypto/drbg.ts";
-import { hmac, hmacPads, lp, pads, same, t16 } from "../../firmware/crypto/hmac.ts";
+import { cut, hmac, hmacPads, lp, pads, same, t16 } from "../../firmware/crypto/hmac.ts";
 import type { Hal } from "../../firmware/hal/hal.ts";
 import { decode, encode } from "../../firmware/protocol/cbor.ts";
 
@@ -24,6 +24,7 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
     hmacPads: (p: Uint8Array, m: never) => hmacPads(h, p, m),
     pads,
     lp,
+    cut,
     t16,
     same,
     encode: (v: unknown) => h.cat(encode(v) as never),

@@ -76,7 +76,7 @@ export default (k: Kit) =>
       const settings = k.j.get(Rec.Settings);
       const i: any = {
         1: running ? running[0] : 0,
-        2: running ? running[3].slice(0, 8) : new Uint8Array(8),
+        2: running ? k.cut(running[3], 0, 8) : new Uint8Array(8),
         3: k.state,
         4: k.slots[3],
         5: other ? other[0] : 0,

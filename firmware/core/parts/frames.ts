@@ -17,12 +17,12 @@ export default (k: Kit) =>
   (sk: Bytes): Frames => {
     const sub = (n: number) => k.hmac(sk, [n]);
     // Without AES the key stream is HMAC too, so its pads are made once; with AES the first 16 bytes are the key.
-    const enc = (n: number) => (BOARD.aes ? sub(n).slice(0, 16) : k.pads(sub(n)));
+    const enc = (n: number) => (BOARD.aes ? k.t16(sub(n)) : k.pads(sub(n)));
     const out = enc(1);
     const outMac = k.pads(sub(2));
     const inn = enc(3);
     const inMac = k.pads(sub(4));
-    const sid = sub(5).slice(0, 4);
+    const sid = k.cut(sub(5), 0, 4);
     let sent = 0;
     let last = -1;
     const stream = (key: Bytes, counter: number, data: Bytes): Bytes => {
@@ -42,9 +42,9 @@ export default (k: Kit) =>
       },
       open(frame) {
         const n = frame.length - 16;
-        if (n < 9 || !k.same(sid, frame.slice(1, 5))) throw Code.FrameMac;
+        if (n < 9 || !k.same(sid, k.cut(frame, 1, 4))) throw Code.FrameMac;
         const body = new Uint8Array(frame.buffer, frame.byteOffset, n);
-        if (!k.same(k.t16(k.hmacPads(inMac, body)), frame.slice(n))) throw Code.FrameMac;
+        if (!k.same(k.t16(k.hmacPads(inMac, body)), k.cut(frame, n, 16))) throw Code.FrameMac;
         const counter =
           ((frame[5]! << 24) | (frame[6]! << 16) | (frame[7]! << 8) | frame[8]!) >>> 0;
         if (counter <= last) throw Code.FrameReplayed;

@@ -36,7 +36,7 @@ export default (k: Kit) =>
       k.id.serial,
       key ? key[0] : 0,
       nonce,
-      running ? running[3].slice(0, 8) : new Uint8Array(8),
+      running ? k.cut(running[3], 0, 8) : new Uint8Array(8),
       k.bootCount,
       count,
       k.id.kmId,

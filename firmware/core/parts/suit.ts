@@ -68,7 +68,7 @@ export default (k: Kit) =>
       const kid = c[1] && c[1][4];
       let found = -1;
       keys.forEach((key, n) => {
-        if (isBytes(kid) && k.same(k.h.sha(key).slice(0, 8), kid)) found = n;
+        if (isBytes(kid) && k.same(k.cut(k.h.sha(key), 0, 8), kid)) found = n;
       });
       if (found < 0 || used[found]) {
         problem = Code.ManifestKeyUnknown;
@@ -150,5 +150,5 @@ export default (k: Kit) =>
     );
     const numbers = [m[2], p[14], p[-1], p[-3] || 0, p[-4] || 0];
     numbers.forEach((v) => need(typeof v === "number" && v >= 0, Code.ManifestMalformed));
-    return [m[2], p[14], image[1].slice(0), p[-1], p[-3] || 0, p[-4] || 0];
+    return [m[2], p[14], k.h.cat(image[1]), p[-1], p[-3] || 0, p[-4] || 0];
   };

@@ -57,7 +57,7 @@ export default (k: Kit) =>
       if (plan[0] !== u.sequence || (running && plan[0] <= running[0])) throw Code.SequenceNotNewer;
       if (plan[3] > plan[0]) throw Code.FloorAboveSequence;
       if (!plan[1] || plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
-      if (failed && k.same(failed[1], plan[2].slice(0, 8))) throw Code.ImagePoisoned;
+      if (failed && k.same(failed[1], k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
       if (battery !== undefined && battery < plan[5]) throw Code.BatteryTooLow;
     };
     const begin = (plan: Plan) => {

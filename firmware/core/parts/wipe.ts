@@ -53,7 +53,7 @@ export default (k: Kit) =>
       const region = (name: string, addr: number) => [
         name,
         pages,
-        k.h.sha(k.h.text(addr, BOARD.slotBytes)).slice(0, 8),
+        k.cut(k.h.sha(k.h.text(addr, BOARD.slotBytes)), 0, 8),
       ];
       const coverage = scrap ? [region("slotA", BOARD.slotA), region("slotB", BOARD.slotB)] : [];
       const body = k.encode([1, k.id.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);

@@ -1,6 +1,7 @@
 import type { Board } from "../../../boards/index.ts";
 import { boardFields } from "./boardFields.ts";
 import { once } from "./cache.ts";
+import { declareFirst } from "./declareFirst.ts";
 import { gateSources, gateText, type Role } from "./gate.ts";
 import { type Lowered, lower, transformLowered } from "./lower.ts";
 import { minifyText } from "./minify.ts";
@@ -56,7 +57,7 @@ export async function finishText(
     const wrapped = await transformLowered(lowered, plugins);
     const minified = await minifyText(wrapped.code, wrapped.map, shape);
     gateText(minified, role, lowered.file);
-    return minified.text;
+    return declareFirst(minified.text);
   });
   return options.pretokenise ? pretokenise(text) : text;
 }

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import type { Board } from "../../boards/index.ts";
+import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
+import { openJournal, Rec } from "../../firmware/flash/journal.ts";
+import type { Hal, Piece } from "../../firmware/hal/hal.ts";
+
+/** What a flash image says of itself, read by the device's own journal code on a copy. */
+export interface FlashView {
+  boot: BootRecord;
+  slots: SlotsRecord;
+  /** the active slot's record, when its CRC matches what stands there */
+  running: SlotRecord | null;
+  floor: number;
+  failed: unknown;
+  lifecycle: number;
+  hasKey: boolean;
+  wipeStage: number;
+}
+
+/** Reads the journal and checks the active slot against it. Changes nothing: it works on a copy. */
+export function inspectFlash(board: Board, storage: Uint8Array): FlashView {
+  const { plan, pageBytes } = board;
+  const copy = new Uint8Array(storage);
+  const j = openJournal(
+    copyHal(copy, pageBytes),
+    plan.journalPage * pageBytes,
+    plan.journalHalfPages * pageBytes,
+    pageBytes,
+  );
+  const slots: SlotsRecord = j.get(Rec.Slots) ?? [2, null, null, 0, 0, 0, 0];
+  const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
+  const at = (slots[0] === 1 ? plan.slotBPage : plan.slotAPage) * pageBytes;
+  const isWhole =
+    slot !== null &&
+    crc32(storage.subarray(at, at + slot[1])) >>> 0 === slot[2] &&
+    Buffer.from(slot[3]).equals(
+      createHash("sha256")
+        .update(storage.subarray(at, at + slot[1]))
+        .digest(),
+    );
+  return {
+    boot: j.get(Rec.Boot) ?? [0, 0, 0, 0, ""],
+    slots,
+    running: isWhole ? slot : null,
+    floor: slots[3],
+    failed: j.get(Rec.Failed),
+    lifecycle: j.get(Rec.Life)?.[0] ?? 0,
+    hasKey: j.get(Rec.Key) !== null,
+    wipeStage: j.get(Rec.Wipe)?.[0] ?? 0,
+  };
+}
+
+/** Only what the journal needs; anything else is a mistake of this file and says so. */
+function copyHal(flash: Uint8Array, pageBytes: number): Hal {
+  const bytes = (piece: Piece): number[] =>
+    typeof piece === "number"
+      ? [piece & 255]
+      : typeof piece === "string"
+        ? [...Buffer.from(piece, "latin1")]
+        : Array.from(piece as Iterable<Piece>).flatMap(bytes);
+  const hal: Partial<Hal> = {
+    cat: (piece) => Uint8Array.from(bytes(piece)),
+    crc: (data) => crc32(typeof data === "string" ? Buffer.from(data, "latin1") : data) >>> 0,
+    read: (addr, len) => flash.slice(addr, addr + len),
+    write: (addr, data) => data.forEach((b, i) => void (flash[addr + i]! &= b)),
+    erase: (addr) => void flash.fill(255, addr, addr + pageBytes),
+    kick: () => {},
+  };
+  return hal as Hal;
+}
