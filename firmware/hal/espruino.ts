@@ -35,8 +35,8 @@ export function espruinoHal(): Hal {
     },
     hash: crypto.SHA256,
     crc: (data) => E.CRC32(data),
-    aes: (key, counterBlock, data) =>
-      new Uint8Array(AES.encrypt(data, key, { iv: counterBlock, mode: "CTR" })),
+    aes: (key, data) =>
+      new Uint8Array(AES.encrypt(data, key, { iv: new Uint8Array(16), mode: "CTR" })),
     read,
     write(addr, data) {
       if (BOARD.probe) probe();

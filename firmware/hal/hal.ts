@@ -13,8 +13,8 @@ export interface Hal {
   /** The native hash itself, for loops that cannot pay for a call around it. */
   hash(data: Bytes | string): ArrayBuffer;
   crc(data: Bytes | string): number;
-  /** AES-128-CTR over data; only called where the board has it. */
-  aes(key: Bytes, counterBlock: Bytes, data: Bytes): Bytes;
+  /** AES-128-CTR from counter zero over data; a key is for one message. Only called where the board has it. */
+  aes(key: Bytes, data: Bytes): Bytes;
   /** Flash addresses count from the start of Storage. */
   read(addr: number, len: number): Bytes;
   /** Whole write units only; reads back. @throws Code.FlashUnaligned, Code.FlashWrite */

@@ -9,7 +9,9 @@ const leastMajor = 20;
 export function ensureInstalled(root) {
   const major = Number(process.versions.node.split(".")[0]);
   if (major < leastMajor) {
-    process.stderr.write(`Fleetling needs Node ${leastMajor} or newer, this is ${process.version}.\n`);
+    process.stderr.write(
+      `Fleetling needs Node ${leastMajor} or newer, this is ${process.version}.\n`,
+    );
     process.exit(1);
   }
   const marker = join(root, "node_modules", ".package-lock.json");
@@ -17,7 +19,10 @@ export function ensureInstalled(root) {
   const isFresh = existsSync(marker) && statSync(marker).mtimeMs >= statSync(lock).mtimeMs - 1000;
   if (!isFresh) {
     process.stderr.write("Installing what the lock file names (about two minutes, once) …\n");
-    const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root, stdio: ["ignore", 2, 2] });
+    const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+      cwd: root,
+      stdio: ["ignore", 2, 2],
+    });
     if (npm.status !== 0) {
       process.stderr.write(
         "npm ci failed: see above. It needs the npm registry; better-sqlite3 needs a prebuilt binary for this\n" +
@@ -26,10 +31,14 @@ export function ensureInstalled(root) {
       process.exit(1);
     }
   }
-  const sqlite = spawnSync(process.execPath, ["-e", "new (require('better-sqlite3'))(':memory:')"], {
-    cwd: root,
-    encoding: "utf8",
-  });
+  const sqlite = spawnSync(
+    process.execPath,
+    ["-e", "new (require('better-sqlite3'))(':memory:')"],
+    {
+      cwd: root,
+      encoding: "utf8",
+    },
+  );
   if (sqlite.status !== 0) {
     process.stderr.write(
       `better-sqlite3 cannot be loaded: no prebuilt binary for ${process.platform}-${process.arch} and Node ` +

@@ -26,7 +26,7 @@ export class GatewayProcess {
     const { token } = await agent.api.must("POST", "/v1/tokens", { role: "gateway", name: id });
     const port = await freePort();
     const args = ["gateway", "--broker", `mqtt://127.0.0.1:${agent.mqttPort}`, "--id", id];
-    const child = spawn(process.execPath, [cli, ...args, "--listen", `127.0.0.1:${port}`], {
+    const child = spawn(process.execPath, [cli, ...args, "--listen", String(port)], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, FLEETLING_GATEWAY_TOKEN: token },
     });

@@ -18,7 +18,11 @@ rmSync(report, { force: true });
 const gates = [
   ["format and lint", "biome", ["ci", "."]],
   ["types", "tsc", ["-p", "tsconfig.json", "--noEmit"]],
-  ["import rules", "depcruise", ["--config", ".dependency-cruiser.cjs", "firmware", "cloud-agent", "boards", "scripts", "test"]],
+  [
+    "import rules",
+    "depcruise",
+    ["--config", ".dependency-cruiser.cjs", "firmware", "cloud-agent", "boards", "scripts", "test"],
+  ],
 ];
 let passed = 0;
 let failed = 0;
@@ -26,12 +30,19 @@ for (const [title, name, args] of gates) {
   if (run(title, name, args)) passed++;
   else failed++;
 }
-run("tests", "vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`]);
+run("tests", "vitest", [
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+]);
 try {
   const r = JSON.parse(readFileSync(report, "utf8"));
   passed += r.numPassedTests;
   // A file that does not load has no test that could fail, so it counts as one.
-  const brokenFiles = r.testResults.filter((f) => f.status === "failed" && !f.assertionResults.some((a) => a.status === "failed"));
+  const brokenFiles = r.testResults.filter(
+    (f) => f.status === "failed" && !f.assertionResults.some((a) => a.status === "failed"),
+  );
   failed += r.numFailedTests + brokenFiles.length;
   if (!r.numTotalTests) failed++;
 } catch (error) {

@@ -16,17 +16,17 @@ const u32 = (n: number) => [(n >>> 24) & 255, (n >> 16) & 255, (n >> 8) & 255, n
 export default (k: Kit) =>
   (sk: Bytes): Frames => {
     const sub = (n: number) => k.hmac(sk, [n]);
-    // Without AES the key stream is HMAC too, so its pads are made once; with AES the first 16 bytes are the key.
-    const enc = (n: number) => (BOARD.aes ? k.t16(sub(n)) : k.pads(sub(n)));
-    const out = enc(1);
+    const out = k.pads(sub(1));
     const outMac = k.pads(sub(2));
-    const inn = enc(3);
+    const inn = k.pads(sub(3));
     const inMac = k.pads(sub(4));
     const sid = k.cut(sub(5), 0, 4);
     let sent = 0;
     let last = -1;
     const stream = (key: Bytes, counter: number, data: Bytes): Bytes => {
-      if (BOARD.aes) return k.h.aes(key, k.h.cat([u32(counter), new Uint8Array(12)]), data);
+      // The interpreter's CTR ignores its initial block (libs/crypto/jswrap_crypto.c), which would give every frame
+      // the same key stream: so every frame has a key of its own and starts at zero.
+      if (BOARD.aes) return k.h.aes(k.t16(k.hmacPads(key, u32(counter))), data);
       const result = new Uint8Array(data.length);
       for (let i = 0; i < data.length; i += 32) {
         const block = k.hmacPads(key, [u32(counter), u32(i >> 5)]);

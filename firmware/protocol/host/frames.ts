@@ -86,9 +86,11 @@ export function frameSid(frame: Uint8Array): string | null {
 
 function crypt(suite: Suite, key: Uint8Array, counter: number, input: Uint8Array): Uint8Array {
   if (suite === Suite.AesCtr) {
-    const block = Buffer.alloc(16);
-    block.writeUInt32BE(counter);
-    return new Uint8Array(createCipheriv("aes-128-ctr", key.subarray(0, 16), block).update(input));
+    // The interpreter's CTR ignores its initial block, so every frame has a key of its own and starts at zero.
+    const number = Buffer.alloc(4);
+    number.writeUInt32BE(counter);
+    const frameKey = hmac(key, number).subarray(0, 16);
+    return new Uint8Array(createCipheriv("aes-128-ctr", frameKey, Buffer.alloc(16)).update(input));
   }
   const output = new Uint8Array(input);
   const block = Buffer.alloc(8);

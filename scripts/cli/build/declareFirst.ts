@@ -1,4 +1,4 @@
-import { parseSync, transformFromAstSync, traverse, types as t, type NodePath } from "@babel/core";
+import { type NodePath, parseSync, types as t, transformFromAstSync, traverse } from "@babel/core";
 import { minify } from "terser";
 
 /** Declares every `var` before its first use. The interpreter does not hoist: an assignment that stands before its
@@ -13,7 +13,11 @@ export async function declareFirst(text: string): Promise<string> {
     },
   });
   if (!moved) return text;
-  const code = transformFromAstSync(ast, undefined, { configFile: false, babelrc: false, compact: true })!.code!;
+  const code = transformFromAstSync(ast, undefined, {
+    configFile: false,
+    babelrc: false,
+    compact: true,
+  })!.code!;
   const tidy = await minify(code, {
     ecma: 2015,
     compress: false,

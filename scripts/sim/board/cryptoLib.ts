@@ -21,7 +21,9 @@ export function cryptoLib(machine: Machine): {
       const keyBytes = bytes(key);
       if (![16, 24, 32].includes(keyBytes.length)) return undefined;
       const name = `aes-${keyBytes.length * 8}-${mode.toLowerCase()}`;
-      const ivBytes = mode === "ECB" ? null : iv === undefined ? new Uint8Array(16) : bytes(iv);
+      // The interpreter reads `iv` but starts CTR at zero all the same (libs/crypto/jswrap_crypto.c, CM_CTR).
+      const isZero = iv === undefined || mode === "CTR";
+      const ivBytes = mode === "ECB" ? null : isZero ? new Uint8Array(16) : bytes(iv);
       const cipher = (isEncrypt ? createCipheriv : createDecipheriv)(name, keyBytes, ivBytes);
       cipher.setAutoPadding(false);
       return buffer(Buffer.concat([cipher.update(bytes(data)), cipher.final()]));
