@@ -26,7 +26,8 @@ export async function contactAnswers(
   if (isWipeOnly) return order?.kind === "wipe" ? [order] : [];
   const answers: CloudMessage[] = [await reply(step, device)];
   // The possession proof rides on PROVE only: a device in mid-session has to shake hands to be claimed.
-  if (claimIntentIsOpen(device)) step.helloIsWanted = true;
+  const claimWaits = (device.claimIntentUntilMs ?? 0) > step.incoming.nowMs;
+  if (claimWaits && claimIntentIsOpen(device)) step.helloIsWanted = true;
   const grant = session.epoch === device.epoch ? pendingGrant(step, device) : null;
   if (grant) answers.push(grant);
   if (order) answers.push(order);

@@ -53,6 +53,8 @@ export async function takeProve(step: Step): Promise<Uint8Array[]> {
     device = { ...device, lastSeenMs: incoming.nowMs, route: incoming.route };
   }
   const answers = await contactAnswers(step, device, opened.session, isWipeOnly);
+  // A proof that was just judged does not get better by being asked for again at once.
+  if (prove.pop !== null) step.helloIsWanted = false;
   answers.push(...own);
   if (access === "next" && own.length === 0 && device.claimId !== null) {
     answers.push({ kind: "ack", claimId: unhex(device.claimId) });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Board, boards } from "../../boards/index.ts";
 import { AgentProcess } from "../story/agentProcess.ts";
-import { until } from "../story/api.ts";
+import { type Json, until } from "../story/api.ts";
 import { GatewayProcess } from "../story/gatewayProcess.ts";
 import { inspectFlash } from "../story/inspect.ts";
 import { secretsFound, secretsOf } from "../story/secrets.ts";
@@ -77,7 +77,7 @@ export async function playStory(
   let device: InterpreterDevice | null = null;
   let born: MadeDevice | null = null;
   const { api } = agent;
-  const step = async (name: string, run: () => Promise<string | void>) => {
+  const step = async (name: string, run: () => Promise<string>) => {
     const start = Date.now();
     try {
       const note = await run();
@@ -100,19 +100,19 @@ export async function playStory(
     }
   };
   const get = () => api.must("GET", `/v1/devices/${serial}`);
-  const event = (kind: string, where: (e: any) => boolean, limitMs: number) =>
+  const event = (kind: string, where: (e: Json) => boolean, limitMs: number) =>
     until(
       `event ${kind}`,
       async () => {
         const reply = await api.must("GET", `/v1/devices/${serial}/events?limit=500`);
-        return reply.events.find((e: any) => e.kind === kind && where(e));
+        return reply.events.find((e: Json) => e.kind === kind && where(e));
       },
       limitMs,
     );
   const vitalsMax = async (index: number) => {
     const reply = await api.must("GET", `/v1/devices/${serial}/vitals?limit=500`);
     return reply.vitals
-      .map((v: any) => v.values.variablesInUse?.[index] ?? 0)
+      .map((v: Json) => v.values.variablesInUse?.[index] ?? 0)
       .filter((v: number) => v > 0) as number[];
   };
   const rollOut = async (sequence: number) => {

@@ -1,3 +1,7 @@
+/** A decoded reply. A story reads it as it comes: what it expects and does not find ends the story. */
+// biome-ignore lint/suspicious/noExplicitAny: the routes have their schemas; the story's reader sees the values
+export type Json = any;
+
 /** A small client of the agent's HTTP API, for scripts that play a story. */
 export class AgentApi {
   readonly #url: string;
@@ -8,7 +12,11 @@ export class AgentApi {
   }
 
   /** @returns status and decoded body, also for a refusal: a story shows refusals */
-  async call(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Json }> {
     const reply = await fetch(this.#url + path, {
       method,
       headers: {
@@ -22,7 +30,7 @@ export class AgentApi {
   }
 
   /** @throws Error with the agent's own words for any status from 400 */
-  async must(method: string, path: string, body?: unknown): Promise<any> {
+  async must(method: string, path: string, body?: unknown): Promise<Json> {
     const reply = await this.call(method, path, body);
     if (reply.status < 400) return reply.body;
     throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);

@@ -8,6 +8,7 @@ import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
 import { createKeys, readKeySet } from "../cli/keys/store.ts";
 import { releaseFile, signRelease } from "../cli/release/sign.ts";
+import type { Json } from "./api.ts";
 
 export const vendorDomain = "example.com";
 export const model = "sensor-1";
@@ -112,7 +113,7 @@ export class Workshop {
       })),
     };
     const signed = signRelease(given);
-    return { signed, file: releaseFile(given, signed) as { images: any[]; sequence: number } };
+    return { signed, file: releaseFile(given, signed) as { images: Json[]; sequence: number } };
   }
 }
 

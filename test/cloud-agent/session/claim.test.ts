@@ -54,6 +54,22 @@ describe("a claim", () => {
     bench.restartAgent();
     expect(kinds(await bench.say(device, device.seal(device.checkIn())))).toEqual(["reply"]);
   });
+  it("a device in mid-session is asked to shake hands while its claim waits", async () => {
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+    await bench.claim(serial);
+    const heard = await bench.say(device, device.seal(device.checkIn()));
+    expect(kinds(heard)).toEqual(["reply", "helloWanted"]);
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply", "grant"]);
+    bench.nowMs += 60_000;
+    const after = await bench.say(device, device.seal(device.checkIn()));
+    expect(kinds(after)).toEqual(["reply", "grant"]);
+  });
+  it("an expired claim asks nobody to shake hands any more", async () => {
+    await bench.shakeHands(device);
+    await bench.claim(serial);
+    bench.nowMs += 15 * 60_000;
+    expect(kinds(await bench.say(device, device.seal(device.checkIn())))).toEqual(["reply"]);
+  });
   it("gives the same grant at every contact until COMMIT, in the session and after a restart", async () => {
     await bench.claim(serial);
     const first = messageOf(await bench.shakeHands(device), "grant");
@@ -123,7 +139,7 @@ describe("a claim that is refused", () => {
   it("gives nothing to a device without a proof", async () => {
     device.options.popKey = null;
     await bench.claim(serial);
-    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply", "helloWanted"]);
   });
   it("gives nothing while nobody asked for the device", async () => {
     expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
