@@ -93,6 +93,12 @@ export class Battery {
     if (!isOn) this.extraMicroA = 0;
   }
 
+  /** Changes the time-lapse of the drain: 1 is real time. */
+  setScale(scale: number): void {
+    this.account();
+    this.options.scale = scale;
+  }
+
   /** Adds or removes the current of a pin's load. */
   pinChanged(pin: string, isHigh: boolean, wasHigh: boolean): void {
     if (isHigh === wasHigh) return;

@@ -34,6 +34,8 @@ export interface WifiSurroundings {
   ssid: string | null;
   password: string;
   rssiDbm: number;
+  /** true: the interpreter has joined from what `Wifi.save()` kept before the boot files run; default false */
+  joinsAtBoot: boolean;
 }
 
 /** What the board's converters read. */

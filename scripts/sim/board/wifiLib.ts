@@ -11,6 +11,7 @@ export class Wifi {
 
   constructor(machine: Machine) {
     this.machine = machine;
+    if (machine.wifi.joinsAtBoot) this.joined = machine.wifi.ssid;
     const { realm } = machine;
     this.library = realm.object({
       connect: machine.native((ssid: unknown, options: unknown, callback: unknown) =>
