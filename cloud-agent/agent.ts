@@ -98,6 +98,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   const signingKey = certificateKey({ dataDir: config.data, dataIsNew });
   await checkMasterKey(store, km);
   await firstAdministrator(store, config, edges);
+  await recordStart(store, edges);
 
   const lab = new LabOffers();
   const ports: AgentPorts = {
@@ -174,6 +175,12 @@ async function checkMasterKey(store: Store, km: Uint8Array): Promise<void> {
       "master key: expected the one this database was made with, got another",
     );
   });
+}
+
+/** A gap in the log is explained by the start after it. */
+async function recordStart(store: Store, edges: AgentEdges): Promise<void> {
+  const text = "The agent started and goes on where its data ends.";
+  await store.tx((tx) => tx.appendEvent({ kind: "agentStarted", text }, edges.clock.nowMs()));
 }
 
 /** A given token is always an administrator's; without one, the first start makes one and shows it once. */
