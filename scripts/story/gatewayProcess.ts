@@ -35,6 +35,10 @@ export class GatewayProcess {
     return gateway;
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   #listens(): Promise<boolean> {
     if (this.#child.exitCode !== null) throw new Error(`the gateway ended: ${this.#log}`);
     return new Promise((resolve) => {

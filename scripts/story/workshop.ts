@@ -45,9 +45,8 @@ export class Workshop {
     return join(this.keysDir, "keyset-1.cbor");
   }
 
-  /** Boards with little flash get packed tokens; the rest plain text. */
   build(board: Board, appFile: string): Promise<Firmware> {
-    return buildFirmware(board, appFile, { pretokenise: board.plan.totalPages <= 10 });
+    return buildFor(board, appFile);
   }
 
   /** One device with release `sequence` in slot A. */
@@ -115,6 +114,11 @@ export class Workshop {
     const signed = signRelease(given);
     return { signed, file: releaseFile(given, signed) as { images: Json[]; sequence: number } };
   }
+}
+
+/** Boards with little flash get packed tokens; the rest plain text. */
+export function buildFor(board: Board, appFile: string): Promise<Firmware> {
+  return buildFirmware(board, appFile, { pretokenise: board.plan.totalPages <= 10 });
 }
 
 export function sha256(text: string): Uint8Array {
