@@ -17,6 +17,8 @@ export interface Board {
   link: "serial" | "mqtt";
   /** interpreter global of the port that a cable or gateway speaks to */
   serialPort: "USB" | "Bluetooth" | "Serial1";
+  /** expression evaluated once before the port is used (pins, speed); absent = the port is ready at start */
+  serialSetup?: string;
   /** expressions evaluated by hal/espruino on this board; absent = the board cannot measure it */
   measure: {
     batteryMv?: string;

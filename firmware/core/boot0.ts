@@ -1,18 +1,19 @@
-import { drbg } from "../crypto/drbg.ts";
+import { type DrbgState, drbg, drbgBytes } from "../crypto/drbg.ts";
 import { cut, hmac, hmacPads, lp, pads, same, t16 } from "../crypto/hmac.ts";
-import { readIdentity } from "../flash/identity.ts";
-import { openJournal, Rec } from "../flash/journal.ts";
+import { IdAt, identityIsValid, idText } from "../flash/identity.ts";
+import { type Journal, Rec } from "../flash/journal.ts";
+import { h, setHal } from "../hal/current.ts";
 import { espruinoHal } from "../hal/espruino.ts";
 import { decode, encode } from "../protocol/cbor.ts";
 import { Code } from "../protocol/errors.ts";
 import { failTextCharsMax, trialFailsMax } from "../protocol/limits.ts";
 import { ResetReason, SlotState } from "../protocol/messages.ts";
 import type { Kit } from "./kit.ts";
+import type { State } from "./parts/state.ts";
 import { Part } from "./parts.ts";
 import { type BootRecord, countBoot, leaveSlot, type SlotsRecord, slotOf } from "./slots.ts";
 
 declare const require: (name: string) => any;
-declare const process: any;
 
 /** `.boot0`: runs at every start, never loops, always ends in a slot or in recovery.
  *  Consoles first: until they are closed, anyone in range can read the keys in one line. */
@@ -26,42 +27,26 @@ declare const process: any;
     }
   if (BOARD.watchdog) E.enableWatchdog(20, true);
 
-  const h = espruinoHal();
-  const j = openJournal(h, BOARD.journal, BOARD.journalHalfBytes, BOARD.pageBytes);
-  const id = readIdentity(h);
-  let slots: SlotsRecord = j.get(Rec.Slots) || [2, null, null, 0, 0, 0, 0];
-  const before: BootRecord = j.get(Rec.Boot) || [0, 0, 0, 0, ""];
-  const reason = (BOARD.resetReason || 0) as number;
-  const held = BOARD.button;
-  const count = countBoot(before, slots[5], reason === ResetReason.Watchdog);
-  let boot = count.boot;
-  const address = (i: number) => (i ? BOARD.slotB : BOARD.slotA);
-  let random: ((n: number) => Uint8Array) | null = null;
-
-  const note = (code: Code, text: string) => {
-    const s = slotOf(slots, slots[0]);
-    if (s)
-      j.put(Rec.Failed, [s[0], cut(s[3], 0, 8), code, boot[0], text.slice(0, failTextCharsMax)]);
-  };
-  const putSlots = (s: SlotsRecord) => {
-    j.put(Rec.Slots, (k.slots = slots = s));
-  };
+  setHal(espruinoHal());
+  let random: DrbgState | null = null;
   const end = (code: Code, text: string, fails: number) => {
-    j.put(Rec.Boot, [boot[0], boot[1], fails, code, text.slice(0, failTextCharsMax)]);
+    k.put(Rec.Boot, [k.boot[0], k.boot[1], fails, code, text.slice(0, failTextCharsMax)]);
     h.reboot();
   };
   const k: Kit = {
     h,
-    j,
-    id,
+    js: [],
+    serial: idText(IdAt.Serial, 24),
     part(p: Part) {
       // The table is made for this call only: kept, it would cost a variable per number.
       const table = BOARD.parts;
       return (h.run(h.text(table[p * 2]!, table[p * 2 + 1]!)) as any)(k);
     },
-    hmac: (key, m) => hmac(h, key, m),
-    hmacPads: (p, m) => hmacPads(h, p, m),
-    pads: (key) => pads(key),
+    get: (type) => (k.part(Part.Journal) as Journal).get(type),
+    put: (type, value) => (k.part(Part.Journal) as Journal).put(type, value),
+    hmac,
+    hmacPads,
+    pads,
     lp,
     cut,
     t16,
@@ -69,73 +54,23 @@ declare const process: any;
     encode: (v) => h.cat(encode(v) as any),
     decode,
     random(n) {
-      if (!random) random = drbg(h, id.seed(), boot[0], id.serial);
-      return random(n);
+      if (!random) random = drbg(h.read(IdAt.Seed, 32), k.boot[0], k.serial);
+      return drbgBytes(random, n);
     },
-    bootCount: boot[0],
-    resetReason:
-      reason ||
-      (before[3] === Code.UpdateInstalled ? ResetReason.Update : before[3] ? ResetReason.Crash : 0),
+    resetReason: 0,
     state: SlotState.Recovery,
-    slots,
-    putSlots,
-    confirm() {
-      const s = slotOf(slots, slots[0])!;
-      const next = slots.slice() as SlotsRecord;
-      next[3] = s[4] > slots[3] ? s[4] : slots[3];
-      next[5] = next[6] = 0;
-      putSlots(next);
-      k.state = SlotState.Confirmed;
-      k.calm();
-    },
+    slots: [2, null, null, 0, 0, 0, 0],
+    boot: [0, 0, 0, 0, ""],
     crash(code, text) {
       // What a confirmed image ended with would be lost with the next start.
-      if (BOARD.probe && !slots[5]) note(code, text);
-      end(code, text, boot[2] + 1);
+      if (BOARD.probe && !k.slots[5]) k.part(Part.State).note(code, text);
+      end(code, text, k.boot[2] + 1);
     },
-    restart: (code) => end(code, "", boot[2]),
-    calm() {
-      if (boot[1] || boot[2]) j.put(Rec.Boot, (boot = [boot[0], 0, 0, 0, ""]));
-    },
-    leave(code, text) {
-      note(code, text);
-      putSlots(leaveSlot(slots));
-      end(code, text, 0);
-    },
+    restart: (code) => end(code, "", k.boot[2]),
   };
   process.on("uncaughtException", (e: unknown) => k.crash(Code.TrialCrashed, "" + e));
 
-  if (count.end) {
-    note(count.end, before[4]);
-    putSlots(leaveSlot(slots));
-  }
-  // Persisted before the random source is used: no number of an earlier start comes again.
-  j.put(Rec.Boot, boot);
-
-  let image: any = null;
-  if (id.ok && !j.get(Rec.Wipe) && !held && boot[2] < trialFailsMax) {
-    // Twice at most: the active slot, then the other one if it may run.
-    for (let tries = 0; !image && tries < 2; tries++) {
-      const i = slots[0];
-      const s = slotOf(slots, i);
-      if (!s) break;
-      const text = h.text(address(i), s[1]);
-      if (h.crc(text) >>> 0 === s[2]) {
-        k.state = slots[5] ? SlotState.Trial : SlotState.Confirmed;
-        try {
-          image = h.run(text);
-        } catch (e) {
-          k.crash(Code.TrialCrashed, "" + e);
-          return;
-        }
-      } else {
-        note(Code.SlotCrc, "");
-        const next = leaveSlot(slots);
-        next[i + 1] = null;
-        putSlots(next);
-      }
-    }
-  }
+  const image = decideBoot(k);
   try {
     if (image) image[0](k, image[1]);
     else {
@@ -146,3 +81,43 @@ declare const process: any;
     k.crash(Code.TrialCrashed, "" + e);
   }
 })();
+
+/** Counts the start, ends a trial that is over, and evaluates the slot that is to run; null = recovery.
+ *  Source: SPEC.md §8 */
+function decideBoot(k: Kit): any {
+  k.slots = (k.get(Rec.Slots) as SlotsRecord) || k.slots;
+  const before: BootRecord = k.get(Rec.Boot) || k.boot;
+  const reason = (BOARD.resetReason || 0) as number;
+  const held = BOARD.button;
+  const count = countBoot(before, k.slots[5], reason === ResetReason.Watchdog);
+  k.boot = count.boot;
+  k.resetReason =
+    reason ||
+    (before[3] === Code.UpdateInstalled ? ResetReason.Update : before[3] ? ResetReason.Crash : 0);
+  if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
+  // Persisted before the random source is used: no number of an earlier start comes again.
+  k.put(Rec.Boot, k.boot);
+  if (!identityIsValid() || k.get(Rec.Wipe) || held || k.boot[2] >= trialFailsMax) return null;
+  // Twice at most: the active slot, then the other one if it may run.
+  for (let tries = 0; tries < 2; tries++) {
+    const i = k.slots[0];
+    const s = slotOf(k.slots, i);
+    if (!s) return null;
+    const text = h.text(i ? BOARD.slotB : BOARD.slotA, s[1]);
+    if (h.crc(text) >>> 0 === s[2]) {
+      k.state = k.slots[5] ? SlotState.Trial : SlotState.Confirmed;
+      try {
+        return h.run(text);
+      } catch (e) {
+        k.crash(Code.TrialCrashed, "" + e);
+        return null;
+      }
+    }
+    const state: State = k.part(Part.State);
+    const next = leaveSlot(k.slots);
+    next[i + 1] = null;
+    state.note(Code.SlotCrc, "");
+    state.putSlots(next);
+  }
+  return null;
+}

@@ -1,12 +1,16 @@
-/** The core's loadable parts, in the order in which they stand in file `core`. */
+/** The core's loadable parts. `kit.part` evaluates one in place; nothing of it stays when the result is dropped. */
 export const enum Part {
-  Frames = 0,
-  Handshake = 1,
-  Client = 2,
-  Update = 3,
-  Suit = 4,
-  Lms = 5,
-  Wipe = 6,
-  Link = 7,
-  Recovery = 8,
+  Journal = 0,
+  State = 1,
+  Frames = 2,
+  Handshake = 3,
+  Client = 4,
+  Report = 5,
+  Orders = 6,
+  Update = 7,
+  Suit = 8,
+  Lms = 9,
+  Wipe = 10,
+  Link = 11,
+  Recovery = 12,
 }

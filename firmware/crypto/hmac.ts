@@ -1,10 +1,11 @@
-import type { Bytes, Hal, Piece } from "../hal/hal.ts";
+import { h } from "../hal/current.ts";
+import type { Bytes, Piece } from "../hal/hal.ts";
 
 /** HMAC-SHA-256 (RFC 2104) over a hash that takes whole messages only. Pure but for the hash. */
 
 /** The two 64-byte pads of a key, so that frames pay for them once a session. Key at most 64 bytes. */
 export function pads(key: Bytes): Bytes {
-  const p = new Uint8Array(128).fill(0x36);
+  const p = new Uint8Array(128);
   for (let i = 0; i < 64; i++) {
     const k = i < key.length ? key[i]! : 0;
     p[i] = k ^ 0x36;
@@ -13,24 +14,23 @@ export function pads(key: Bytes): Bytes {
   return p;
 }
 
-/** HMAC with prepared pads. */
-export function hmacPads(h: Hal, p: Bytes, message: Piece): Bytes {
-  const inner = h.sha(h.cat([new Uint8Array(p.buffer, 0, 64), message]));
-  return h.sha(h.cat([new Uint8Array(p.buffer, 64, 64), inner]));
+/** n bytes of b from o on, as a view. The interpreter's own `slice` gives a plain array, not bytes. */
+export function cut(b: Bytes, o: number, n: number): Bytes {
+  return new Uint8Array(b.buffer, b.byteOffset + o, n);
 }
 
-export function hmac(h: Hal, key: Bytes, message: Piece): Bytes {
-  return hmacPads(h, pads(key), message);
+/** HMAC with prepared pads. */
+export function hmacPads(p: Bytes, message: Piece): Bytes {
+  return h.sha(h.cat([cut(p, 64, 64), h.sha(h.cat([cut(p, 0, 64), message]))]));
+}
+
+export function hmac(key: Bytes, message: Piece): Bytes {
+  return hmacPads(pads(key), message);
 }
 
 /** LP(a, b, …) of SPEC.md: each field behind its 2-byte length. */
 export function lp(fields: (Bytes | string)[]): Piece {
   return fields.map((f) => [f.length >> 8, f.length & 255, f]);
-}
-
-/** n bytes of b from o on, as a view. The interpreter's own `slice` gives a plain array, not bytes. */
-export function cut(b: Bytes, o: number, n: number): Bytes {
-  return new Uint8Array(b.buffer, b.byteOffset + o, n);
 }
 
 /** First 16 bytes. */

@@ -1,5 +1,5 @@
-import type { Bytes, Hal } from "../hal/hal.ts";
-import { decode, encode } from "../protocol/cbor.ts";
+import { h } from "../hal/current.ts";
+import type { Bytes } from "../hal/hal.ts";
 import { Code } from "../protocol/errors.ts";
 
 /** Record types of SPEC.md §2.2. */
@@ -26,6 +26,17 @@ export interface Journal {
   shed(keep: (type: Rec) => boolean): void;
 }
 
+/** All that stays between two uses: live half, its page sequence, where the next record goes (0 = this half takes no
+ *  more), record sequence, and from At on the address of each type's newest record (0 = none). */
+export type JournalState = number[];
+const enum S {
+  Half = 0,
+  Page = 1,
+  End = 2,
+  Seq = 3,
+  At = 3,
+}
+
 const headerBytes = 16;
 const magic = 0x314a4c46; // "FLJ1", little-endian
 const commitMark = 0x5aa5c33c;
@@ -35,20 +46,20 @@ const u32 = (n: number) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >>> 24)
 const le = (b: Bytes, o: number) =>
   (b[o]! | (b[o + 1]! << 8) | (b[o + 2]! << 16) | (b[o + 3]! << 24)) >>> 0;
 const pad8 = (n: number) => (n + 7) & ~7;
-const zeros = (n: number) => new Uint8Array(n);
 
-/** Opens the journal at boot: two halves, used in turn, whole 8-byte units, nothing trusted because it looks blank.
+/** The journal: two halves, used in turn, whole 8-byte units, nothing trusted because it looks blank.
  *  @param base address of the first half; @param halfBytes bytes of one half, whole pages of pageBytes
+ *  @param s empty at boot: the journal is then opened and what a cut left is mended; else as the last use left it
  *  Source: SPEC.md §2.2, firmware/flash/ADR-0002-journal.md */
-export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: number): Journal {
-  let half = 0;
-  let pageSeq = 0;
-  let end = 0; // where the next record goes; 0 = this half takes no more
-  let recSeq = 0;
-  let at: number[] = []; // type → address of its newest record; 0 = none
-  let newest = 0;
-
+export function journal(
+  base: number,
+  halfBytes: number,
+  pageBytes: number,
+  s: JournalState,
+  codec: { encode(v: any): Bytes; decode(b: Bytes): any },
+): Journal {
   const halfAt = (i: number) => base + i * halfBytes;
+  const full = (addr: number, bytes: number) => addr + bytes > halfAt(s[S.Half]!) + halfBytes;
   const headerSeq = (i: number) => {
     const b = h.read(halfAt(i), headerBytes);
     return le(b, 0) === magic && le(b, 8) === h.crc(new Uint8Array(b.buffer, b.byteOffset, 8)) >>> 0
@@ -64,11 +75,10 @@ export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: 
   };
   const eraseHalf = (i: number) => {
     for (let a = 0; a < halfBytes; a += pageBytes) h.erase(halfAt(i) + a);
-    h.kick();
   };
   const zero = (addr: number) => {
     const n = pad8(le(h.read(addr, 8), 0) >>> 16);
-    if (h.read(addr + 8, n).some((x) => x !== 0)) h.write(addr + 8, zeros(n));
+    if (h.read(addr + 8, n).some((x) => x !== 0)) h.write(addr + 8, new Uint8Array(n));
   };
   /** Walks a half; calls back for each whole record; returns where it ends, 0 when it ends in something torn. */
   const walk = (i: number, found: (addr: number, type: number, live: boolean) => void): number => {
@@ -93,10 +103,10 @@ export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: 
   };
   const payload = (addr: number) => h.read(addr + 8, le(h.read(addr, 8), 0) >>> 16);
   const build = (type: number, data: Bytes) => {
-    const head = [type, secret(type), data.length & 255, data.length >> 8, u32(++recSeq)];
+    const head = [type, secret(type), data.length & 255, data.length >> 8, u32(++s[S.Seq]!)];
     const crc = h.crc(h.cat([head, data]));
     return [
-      h.cat([head, data, zeros(pad8(data.length) - data.length)]),
+      h.cat([head, data, new Uint8Array(pad8(data.length) - data.length)]),
       h.cat([u32(crc), u32(commitMark)]),
     ];
   };
@@ -108,72 +118,78 @@ export function openJournal(h: Hal, base: number, halfBytes: number, pageBytes: 
   };
   /** Moves every live record to the other half; `type` with `data` in place of its old value. */
   const swap = (type: number, data: Bytes | null, keep?: (type: Rec) => boolean) => {
-    const old = half;
-    const from = at;
-    const to: number[] = [];
+    const old = s[S.Half]!;
+    const from = s.slice();
+    const other = halfAt(1 - old);
     eraseHalf(1 - old);
-    let a = halfAt(1 - old) + headerBytes;
+    let a = other + headerBytes;
     for (let t = 1; t < Rec.Count; t++) {
-      if (t !== type && !from[t]) continue;
-      if (keep && t !== type && !keep(t)) continue;
-      const record = build(t, t === type ? data! : payload(from[t]!));
-      if (a + record[0]!.length + 8 > halfAt(1 - old) + halfBytes) throw Code.JournalFull;
-      to[t] = a;
+      s[S.At + t] = 0;
+      if (t !== type && (!from[S.At + t] || (keep && !keep(t)))) continue;
+      const record = build(t, t === type ? data! : payload(from[S.At + t]!));
+      if (a + record[0]!.length + 8 > other + halfBytes) throw Code.JournalFull;
+      s[S.At + t] = a;
       a = write(a, record);
     }
-    const head = h.cat([u32(magic), u32(pageSeq + 1)]);
-    h.write(halfAt(1 - old), h.cat([head, u32(h.crc(head)), u32(0)]));
-    half = 1 - old;
-    pageSeq++;
-    at = to;
-    end = a;
+    const head = h.cat([u32(magic), u32(++s[S.Page]!)]);
+    h.write(other, h.cat([head, u32(h.crc(head)), u32(0)]));
+    s[S.Half] = 1 - old;
+    s[S.End] = a;
     if (keep) eraseHalf(old);
-    else for (let t = 1; t < Rec.Count; t++) if (from[t] && secret(t)) zero(from[t]!);
+    else for (let t = 1; t < Rec.Count; t++) if (from[S.At + t] && secret(t)) zero(from[S.At + t]!);
   };
   const put = (type: number, data: Bytes) => {
-    const before = at[type];
+    const before = s[S.At + type];
+    const end = s[S.End]!;
     const record = build(type, data);
-    if (!end || end + record[0]!.length + 8 > halfAt(half) + halfBytes) return swap(type, data);
+    if (!end || full(end, record[0]!.length + 8)) return swap(type, data);
     try {
-      end = write((at[type] = end), record);
+      s[S.End] = write(end, record);
     } catch {
-      at[type] = before!;
-      end = 0;
+      s[S.End] = 0;
       return swap(type, data);
     }
+    s[S.At + type] = end;
     if (before && secret(type)) {
       zero(before);
       // An older copy may be left in the other half from a move; a secret that is replaced leaves no copy.
-      if (!blank(halfAt(1 - half), halfAt(1 - half) + halfBytes)) eraseHalf(1 - half);
+      const other = halfAt(1 - s[S.Half]!);
+      if (!blank(other, other + halfBytes)) eraseHalf(1 - s[S.Half]!);
     }
   };
-
-  const s0 = headerSeq(0);
-  const s1 = headerSeq(1);
-  half = s1 > s0 ? 1 : 0;
-  pageSeq = half ? s1 : s0;
-  if (pageSeq) {
-    end = walk(half, (addr, type, live) => {
+  const open = () => {
+    const s0 = headerSeq(0);
+    const s1 = headerSeq(1);
+    const half = s1 > s0 ? 1 : 0;
+    let newest = 0;
+    for (let i = 0; i < S.At + Rec.Count; i++) s[i] = 0;
+    s[S.Half] = half;
+    s[S.Page] = half ? s1 : s0;
+    if (!s[S.Page]) {
+      s[S.Half] = 1;
+      return swap(0, null);
+    }
+    s[S.End] = walk(half, (addr, type, live) => {
       if (!live) return zero(addr);
-      const s = le(h.read(addr + 4, 4), 0);
-      if (s > recSeq) recSeq = s;
-      if (at[type] && secret(type)) zero(at[type]!);
-      at[type] = addr;
+      const n = le(h.read(addr + 4, 4), 0);
+      const before = s[S.At + type];
+      if (n > s[S.Seq]!) s[S.Seq] = n;
+      if (before && secret(type)) zero(before);
+      s[S.At + type] = addr;
       newest = type;
     });
     // What a cut left of an unfinished half may hold a copy of a secret; an old half's secrets are dead.
+    const other = halfAt(1 - half);
     if (half ? s0 : s1) walk(1 - half, (addr, type) => secret(type) && zero(addr));
-    else if (!blank(halfAt(1 - half), halfAt(1 - half) + halfBytes)) eraseHalf(1 - half);
+    else if (!blank(other, other + halfBytes)) eraseHalf(1 - half);
     // A cut in the middle of the newest record can leave bits that read differently next time: write it again
     // before it is acted on. The boot record is written at every boot anyway.
-    if (newest && newest !== Rec.Boot) put(newest, payload(at[newest]!));
-  } else {
-    half = 1;
-    swap(0, null);
-  }
+    if (newest && newest !== Rec.Boot) put(newest, payload(s[S.At + newest]!));
+  };
+  if (!s.length) open();
   return {
-    get: (type) => (at[type] ? decode(payload(at[type]!)) : null),
-    put: (type, value) => put(type, h.cat([encode(value) as any])),
+    get: (type) => (s[S.At + type] ? codec.decode(payload(s[S.At + type]!)) : null),
+    put: (type, value) => put(type, codec.encode(value)),
     shed: (keep) => swap(0, null, keep),
   };
 }

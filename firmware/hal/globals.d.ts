@@ -1,4 +1,4 @@
-/** Interpreter globals that hal/espruino.ts may use, and the constants that the build puts in from the board file. */
+/** Interpreter globals that hal/ may use, and the constants that the build puts in from the board file. */
 declare const E: {
   toUint8Array(piece: unknown): Uint8Array;
   toString(data: unknown): string;
@@ -6,10 +6,15 @@ declare const E: {
   reboot(): void;
   setConsole(device: null, options: { force: boolean }): void;
   enableWatchdog(seconds: number, auto: boolean): void;
-  kickWatchdog(): void;
 };
 declare const AES: { encrypt(data: unknown, key: unknown, options: object): ArrayBuffer };
 declare function getTime(): number;
+declare namespace NodeJS {
+  interface Process {
+    /** the interpreter's: collects garbage, then counts variables */
+    memory(): { usage: number; total: number };
+  }
+}
 declare const BOARD: {
   flashStart: number;
   pageBytes: number;
@@ -22,6 +27,7 @@ declare const BOARD: {
   core: number;
   totalBytes: number;
   serialPort: SerialPort;
+  serialSetup: unknown;
   link: string;
   aes: boolean;
   watchdog: boolean;

@@ -1,4 +1,5 @@
-/** The ports through which device code touches the world. hal/espruino.ts is the only implementation on a device. */
+/** The ports through which device code touches the world. hal/espruino.ts is the only implementation on a device.
+ *  Where the interpreter has the very function, the port is that function: a wrapper would cost eight variables. */
 
 export type Bytes = Uint8Array;
 /** What `cat` flattens: bytes, Latin-1 strings, numbers 0..255, and lists of these. */
@@ -7,11 +8,12 @@ export type Piece = number | string | Bytes | readonly Piece[];
 export interface Hal {
   /** Joins pieces into one array of bytes. */
   cat(piece: Piece): Bytes;
-  /** Latin-1 text of bytes. */
+  /** Latin-1 text of bytes, at least one. */
   str(b: Bytes): string;
   sha(data: Bytes | string): Bytes;
   /** The native hash itself, for loops that cannot pay for a call around it. */
   hash(data: Bytes | string): ArrayBuffer;
+  /** CRC-32, IEEE. */
   crc(data: Bytes | string): number;
   /** AES-128-CTR from counter zero over data; a key is for one message. Only called where the board has it. */
   aes(key: Bytes, data: Bytes): Bytes;
@@ -27,17 +29,9 @@ export interface Hal {
   run(text: string): unknown;
   /** Monotonic milliseconds since start. */
   ms(): number;
-  after(ms: number, fn: () => void): unknown;
-  every(ms: number, fn: () => void): unknown;
+  after(fn: () => void, ms: number): unknown;
+  every(fn: () => void, ms: number): unknown;
+  /** Only with a handle that `after` gave. */
   cancel(handle: unknown): void;
   reboot(): void;
-  kick(): void;
-  /** Collects garbage and tells the share of variables in use, in permille. */
-  memory(): number;
-  /** [now, most seen inside hashes and flash writes, now] variables in use; only in probe builds */
-  variables?(): number[];
-  /** undefined where the board cannot measure it */
-  batteryMv(): number | undefined;
-  temperatureDeciC(): number | undefined;
-  rssiDbm(): number | undefined;
 }

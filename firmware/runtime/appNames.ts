@@ -10,4 +10,5 @@ export const appNames = [
   "metric",
   "setting",
   "onSettings",
+  "clear",
 ];

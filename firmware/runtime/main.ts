@@ -1,12 +1,13 @@
 import type { Kit } from "../core/kit.ts";
-import type { Client } from "../core/parts/client.ts";
+import { AppEvent, type ClientState } from "../core/parts/client.ts";
+import type { State } from "../core/parts/state.ts";
 import { Part } from "../core/parts.ts";
 import type { SlotsRecord } from "../core/slots.ts";
 import { Rec } from "../flash/journal.ts";
 import { Code } from "../protocol/errors.ts";
 import { Lifecycle, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
-import { gatherVitals } from "./vitals.ts";
+import { type Gathered, noteMetric, report, sample } from "./vitals.ts";
 
 const minuteMs = 60_000;
 const calmMinutes = 5;
@@ -15,7 +16,7 @@ const calmMinutes = 5;
  *  @param makeApp evaluates the customer's module */
 export default (k: Kit, makeApp: () => App): void => {
   const app = makeApp();
-  const vitals = gatherVitals(k, app.metrics || []);
+  let gathered: Gathered = [{}, {}];
   let started = false;
   let changed: (() => void) | null = null;
 
@@ -23,51 +24,59 @@ export default (k: Kit, makeApp: () => App): void => {
     if (started) return;
     started = true;
     app.start({
-      serial: k.id.serial,
-      metric: vitals.metric,
-      setting(name: string) {
-        const s = k.j.get(Rec.Settings);
+      serial: k.serial,
+      metric: (name, value) => noteMetric(gathered, app.metrics || [], name, value),
+      setting(name) {
+        const s = k.get(Rec.Settings);
         return s ? s[1][name] : undefined;
       },
-      onSettings(fn: () => void) {
+      onSettings(fn) {
         changed = fn;
       },
     });
   };
-  const client: Client = k.part(Part.Client)({
-    vitals: () => vitals.vitals(client),
-    metrics: vitals.metrics,
-    reply() {
-      vitals.clear();
-      // The cloud was reached and the app says it is well: that is what a trial asks for.
-      if (k.state === SlotState.Trial && (!app.healthy || app.healthy())) {
-        k.confirm();
-        client.checkIn();
-      }
-    },
-    claimed: startApp,
-    settings() {
-      if (changed) changed();
-    },
-    ready: () => !app.readyToReboot || app.readyToReboot(),
-    wipe() {
-      app.regions.forEach((r) => {
-        if (r.clear) r.clear();
-      });
-    },
-  });
+  const on = (event: AppEvent, client: ClientState): any => {
+    switch (event) {
+      case AppEvent.Report:
+        return report(gathered, k.slots, client);
+      case AppEvent.Reply:
+        gathered = [{}, {}];
+        // The cloud was reached and the app says it is well: that is what a trial asks for.
+        if (k.state === SlotState.Trial && (!app.healthy || app.healthy())) {
+          (k.part(Part.State) as State).confirm();
+          client.checkIn();
+        }
+        break;
+      case AppEvent.Claimed:
+        startApp();
+        break;
+      case AppEvent.Settings:
+        if (changed) changed();
+        break;
+      case AppEvent.Ready:
+        return !app.readyToReboot || app.readyToReboot();
+      case AppEvent.Wipe:
+        app.regions.forEach((r) => {
+          if (r.clear) r.clear();
+        });
+    }
+  };
   let minutes = 0;
-  k.h.every(minuteMs, () => {
+  k.h.every(() => {
     minutes++;
+    sample(gathered);
+    const state: State = k.part(Part.State);
     if (k.state !== SlotState.Trial) {
-      if (minutes === calmMinutes) k.calm();
+      if (minutes === calmMinutes) state.calm();
       return;
     }
-    const left = k.slots[6] - 1;
-    k.slots[6] = left;
-    if (left <= 0) k.leave(Code.TrialDeadline, "");
-    else if (left % 5 === 0) k.putSlots(k.slots.slice() as SlotsRecord);
-  });
-  const life = k.j.get(Rec.Life);
+    const left = --k.slots[6];
+    if (left <= 0) {
+      state.leave(Code.TrialDeadline, "");
+      k.restart(Code.TrialDeadline);
+    } else if (left % 5 === 0) state.putSlots(k.slots.slice() as SlotsRecord);
+  }, minuteMs);
+  k.part(Part.Client)(on);
+  const life = k.get(Rec.Life);
   if (life && life[0] === Lifecycle.Operating) startApp();
 };

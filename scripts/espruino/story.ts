@@ -1,6 +1,6 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,9 @@ export function boardFor(shape: Shape): Board | null {
   return {
     ...boards.puckjs!,
     flashStart: 0x10000000,
-    serialPort: "USB",
+    // Its standard input ends the program at a byte 0x04 (targets/linux), so it gets a port of its own.
+    serialPort: "Serial1",
+    serialSetup: 'Serial1.setup(115200,{path:"port"})',
     measure: {},
     button: undefined,
     watchdog: false,
@@ -76,6 +78,7 @@ export async function playStory(
   };
   let device: InterpreterDevice | null = null;
   let born: MadeDevice | null = null;
+  let cable: ChildProcess | null = null;
   const { api } = agent;
   const step = async (name: string, run: () => Promise<string>) => {
     const start = Date.now();
@@ -154,7 +157,7 @@ export async function playStory(
       born = made;
       await api.must("POST", "/v1/births", made.birth.record);
       device = new InterpreterDevice(bin, made.storage);
-      if (gateway) wire(device, gateway.port);
+      if (gateway) cable = await wire(device, gateway.port);
       device.powerOn();
       await until("the first check-in", async () => (await get()).lastSeenMs, 20_000);
       return `core ${result.bytes.core} B, framework ${result.bytes.framework} B, app ${result.bytes.app} B`;
@@ -241,6 +244,7 @@ export async function playStory(
       result.starts = (device as InterpreterDevice).starts;
       await (device as InterpreterDevice).remove();
     }
+    (cable as ChildProcess | null)?.kill();
     if (gateway) await gateway.stop();
     await agent.stop();
     if (!result.failures.length) rmSync(dir, { recursive: true, force: true });
@@ -249,10 +253,19 @@ export async function playStory(
   return result;
 }
 
-/** Joins the interpreter's port and the gateway's TCP listener: the cable. */
-function wire(device: InterpreterDevice, port: number): void {
-  const socket = connect(port, "127.0.0.1");
-  socket.on("data", (d) => device.write(new Uint8Array(d)));
-  device.on("data", (d: Uint8Array) => socket.write(d));
-  socket.on("error", (error) => device.emit("error", error));
+/** Joins a pty, which the interpreter opens as its serial port, and the gateway's TCP listener: the cable. */
+async function wire(device: InterpreterDevice, port: number): Promise<ChildProcess> {
+  const link = join(device.dir, "port");
+  const socat = spawn("socat", [`pty,raw,echo=0,link=${link}`, `tcp:127.0.0.1:${port}`], {
+    stdio: "inherit",
+  });
+  const failed = new Promise<never>((_, reject) => {
+    socat.on("error", (cause) =>
+      reject(
+        new Error("a board with a serial link needs socat: install it and try again", { cause }),
+      ),
+    );
+  });
+  await Promise.race([failed, until("the pty", async () => existsSync(link), 5000, 50)]);
+  return socat;
 }

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { Board } from "../../boards/index.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
-import { openJournal, Rec } from "../../firmware/flash/journal.ts";
+import { journal, Rec } from "../../firmware/flash/journal.ts";
+import { setHal } from "../../firmware/hal/current.ts";
 import type { Hal, Piece } from "../../firmware/hal/hal.ts";
+import { decode, encode } from "../../firmware/protocol/cbor.ts";
 
 /** What a flash image says of itself, read by the device's own journal code on a copy. */
 export interface FlashView {
@@ -22,11 +24,17 @@ export interface FlashView {
 export function inspectFlash(board: Board, storage: Uint8Array): FlashView {
   const { plan, pageBytes } = board;
   const copy = new Uint8Array(storage);
-  const j = openJournal(
-    copyHal(copy, pageBytes),
+  const hal = copyHal(copy, pageBytes);
+  setHal(hal);
+  const j = journal(
     plan.journalPage * pageBytes,
     plan.journalHalfPages * pageBytes,
     pageBytes,
+    [],
+    {
+      encode: (v) => hal.cat(encode(v) as Piece),
+      decode,
+    },
   );
   const slots: SlotsRecord = j.get(Rec.Slots) ?? [2, null, null, 0, 0, 0, 0];
   const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
@@ -65,7 +73,6 @@ function copyHal(flash: Uint8Array, pageBytes: number): Hal {
     read: (addr, len) => flash.slice(addr, addr + len),
     write: (addr, data) => data.forEach((b, i) => void (flash[addr + i]! &= b)),
     erase: (addr) => void flash.fill(255, addr, addr + pageBytes),
-    kick: () => {},
   };
   return hal as Hal;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { readIdentity } from "../../firmware/flash/identity.ts";
+import { forget, IdAt, identityIsValid, idNumber, idText } from "../../firmware/flash/identity.ts";
+import { setHal } from "../../firmware/hal/current.ts";
 import {
   decodeIdentity,
   encodeIdentity,
@@ -36,22 +37,37 @@ test("an identity decodes to what was encoded, with and without Wi-Fi", () => {
 test("the device reads the same identity", () => {
   const flash = new Uint8Array(4096).fill(255);
   flash.set(encodeIdentity(identityInput), identityOffset);
-  const id = readIdentity(nodeHal(flash));
-  expect([id.ok, id.serial, id.kmId, id.keySetVersion, id.threshold]).toEqual([
+  setHal(nodeHal(flash));
+  expect(identityIsValid()).toBe(true);
+  expect(idText(IdAt.Serial, 24)).toBe("SN-00042");
+  expect(idNumber(IdAt.KmId, 4)).toBe(7);
+  expect(idNumber(IdAt.KeySet, 2)).toBe(258);
+  expect(flash[IdAt.KeySet + 2]).toBe(1);
+  expect(flash.slice(IdAt.Keys, IdAt.Keys + 48)).toEqual(identityInput.releaseKeys[0]);
+  expect(idText(IdAt.Host, 46)).toBe("agent.example");
+  expect(idNumber(IdAt.Port, 2)).toBe(1883);
+  expect([idText(IdAt.Ssid, 32), idText(IdAt.Password, 64)]).toEqual(["line", "secret"]);
+  expect(flash.slice(IdAt.ReceiptSeed, IdAt.ReceiptSeed + 24)).toEqual(identityInput.receiptSeed);
+});
+
+test("the device notices one changed bit of its identity, and forgets its secrets in three steps", () => {
+  const flash = new Uint8Array(4096).fill(255);
+  flash.set(encodeIdentity(identityInput), identityOffset);
+  const isZero = (from: number, to: number) => flash.slice(from, to).every((b) => b === 0);
+  setHal(nodeHal(flash));
+  forget(0);
+  expect([isZero(IdAt.DeviceKey, IdAt.PopKey), isZero(IdAt.PopKey, IdAt.Seed)]).toEqual([
     true,
-    "SN-00042",
-    7,
-    258,
-    1,
+    false,
   ]);
-  expect(id.keys()).toEqual(identityInput.releaseKeys);
-  expect([id.host(), id.port, id.ssid(), id.password()]).toEqual([
-    "agent.example",
-    1883,
-    "line",
-    "secret",
-  ]);
-  expect(id.receiptSeed()).toEqual(identityInput.receiptSeed);
+  forget(1);
+  expect([isZero(IdAt.PopKey, IdAt.Seed), isZero(IdAt.Seed, IdAt.ReceiptI)]).toEqual([true, false]);
+  expect(isZero(IdAt.Ssid, IdAt.WifiEnd)).toBe(true);
+  forget(2);
+  expect(isZero(IdAt.DeviceKey, IdAt.SecretsEnd)).toBe(true);
+  expect(identityIsValid()).toBe(true);
+  flash[IdAt.Class]! ^= 1;
+  expect(identityIsValid()).toBe(false);
 });
 
 const wrong: [title: string, change: Partial<IdentityInput>, says: RegExp][] = [

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { boards } from "../../boards/index.ts";
-import { openJournal } from "../../firmware/flash/journal.ts";
 import { encodeIdentity } from "../../scripts/cli/factory/identity.ts";
 import {
   composeStorage,
@@ -10,7 +9,7 @@ import {
   type StorageInput,
 } from "../../scripts/cli/factory/storageImage.ts";
 import { espruinoBin, needsEspruino, runEspruino } from "../build/support.ts";
-import { nodeHal } from "../support/nodeHal.ts";
+import { openTestJournal } from "../support/nodeHal.ts";
 import { identityInput } from "./support.ts";
 
 const recordSlots = 2;
@@ -66,9 +65,8 @@ for (const board of Object.values(boards))
   test(`on ${board.id} the device's journal reads slots and life, and the image checks`, () => {
     const { plan, pageBytes } = board;
     const storage = Uint8Array.from(composeStorage(board, input));
-    const hal = nodeHal(storage, pageBytes);
-    const journal = openJournal(
-      hal,
+    const journal = openTestJournal(
+      storage,
       plan.journalPage * pageBytes,
       plan.journalHalfPages * pageBytes,
       pageBytes,
@@ -92,7 +90,7 @@ for (const board of Object.values(boards))
 test("without an image no slot is active", () => {
   const board = boards.puckjs!;
   const storage = Uint8Array.from(composeStorage(board, { ...input, slotA: null }));
-  const journal = openJournal(nodeHal(storage), 5 * 4096, 4096, 4096);
+  const journal = openTestJournal(storage, 5 * 4096, 4096, 4096);
   expect(journal.get(recordSlots)).toEqual([2, null, null, 0, 258, 0, 0]);
   expect(storage.subarray(4096, 5 * 4096).every((b) => b === 0xff)).toBe(true);
 });

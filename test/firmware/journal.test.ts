@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openJournal, Rec } from "../../firmware/flash/journal.ts";
-import { nodeHal } from "../support/nodeHal.ts";
+import { Rec } from "../../firmware/flash/journal.ts";
+import { openTestJournal } from "../support/nodeHal.ts";
 
 const half = 4096;
 const blank = () => new Uint8Array(2 * half).fill(255);
-const open = (flash: Uint8Array<ArrayBuffer>) => openJournal(nodeHal(flash), 0, half, 4096);
+const open = (flash: Uint8Array<ArrayBuffer>) => openTestJournal(flash, 0, half, 4096);
 const key = (n: number) => [
   n,
   new Uint8Array(32).fill(0x40 + n),

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Kit } from "../../firmware/core/kit.ts";
 import frames from "../../firmware/core/parts/frames.ts";
 import handshake from "../../firmware/core/parts/handshake.ts";
+import { IdAt } from "../../firmware/flash/identity.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { nodeHal } from "../support/nodeHal.ts";
 import { setBoard, testKit } from "../support/testKit.ts";
@@ -19,17 +20,16 @@ function device(aes: boolean, life: number[] | null = null): Kit {
   const i = vectors.input;
   const digest = new Uint8Array(32);
   digest.set(bytes(i.fw));
-  return testKit(nodeHal(), {
-    bootCount: i.bootCount,
+  const page0 = new Uint8Array(0x400);
+  page0.set(bytes(vectors.keys.dk0), IdAt.DeviceKey);
+  page0.set(bytes(vectors.keys.popKey), IdAt.PopKey);
+  page0[IdAt.KmId] = i.kmId;
+  return testKit(nodeHal(page0), {
+    boot: [i.bootCount, 0, 0, 0, ""],
+    serial: i.serial,
     random: () => bytes(i.nd),
     slots: [0, [1, 1, 0, digest, 0, 0], null, 0, 0, 0, 0],
-    j: { get: (t: number) => (t === 9 ? life : null), put: () => {}, shed: () => {} },
-    id: {
-      serial: i.serial,
-      kmId: i.kmId,
-      deviceKey: () => bytes(vectors.keys.dk0),
-      popKey: () => bytes(vectors.keys.popKey),
-    } as Kit["id"],
+    get: (t: number) => (t === 9 ? life : null),
   });
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Kit } from "../../firmware/core/kit.ts";
 import lmsPart from "../../firmware/core/parts/lms.ts";
 import suit from "../../firmware/core/parts/suit.ts";
+import { IdAt } from "../../firmware/flash/identity.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { encode } from "../../firmware/protocol/host/cbor.ts";
 import { algHssLms } from "../../firmware/protocol/host/cose.ts";
@@ -41,9 +42,12 @@ const envelope = (change: object = {}, k = key) => {
   return encodeEnvelope(m, signManifest(m, [signer(k, 3)]));
 };
 const kit = (threshold = 1, keys = [key.publicKey]): Kit => {
-  return testKit(nodeHal(), {
-    id: { vendor: () => vendor, classId: () => classId, keys: () => keys, threshold } as Kit["id"],
-  });
+  const page0 = new Uint8Array(0x400);
+  page0.set(vendor, IdAt.Vendor);
+  page0.set(classId, IdAt.Class);
+  page0.set([1, 0, threshold, keys.length], IdAt.KeySet);
+  keys.forEach((k, i) => page0.set(k, IdAt.Keys + 48 * i));
+  return testKit(nodeHal(page0), {});
 };
 const verdict = (e: Uint8Array, k = kit()): unknown => {
   const real = process.version;

@@ -1,6 +1,24 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { type Journal, journal } from "../../firmware/flash/journal.ts";
+import { setHal } from "../../firmware/hal/current.ts";
 import type { Hal, Piece } from "../../firmware/hal/hal.ts";
+import { decode, encode } from "../../firmware/protocol/cbor.ts";
+
+/** Opens a journal in an array of flash, as a start of the device does. */
+export function openTestJournal(
+  flash: Uint8Array<ArrayBuffer>,
+  base: number,
+  halfBytes: number,
+  pageBytes: number,
+): Journal {
+  const h = nodeHal(flash, pageBytes);
+  setHal(h);
+  return journal(base, halfBytes, pageBytes, [], {
+    encode: (v) => h.cat(encode(v) as Piece),
+    decode,
+  });
+}
 
 /** Flattens as the interpreter's E.toUint8Array does. */
 export function flatten(piece: Piece): Uint8Array {
@@ -42,10 +60,5 @@ export function nodeHal(flash = new Uint8Array(0), pageBytes = 4096): Hal {
     every: () => null,
     cancel: () => {},
     reboot: () => {},
-    kick: () => {},
-    memory: () => 0,
-    batteryMv: () => undefined,
-    temperatureDeciC: () => undefined,
-    rssiDbm: () => undefined,
   };
 }

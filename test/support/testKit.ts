@@ -4,15 +4,19 @@ import handshake from "../../firmware/core/parts/handshake.ts";
 import lms from "../../firmware/core/parts/lms.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import { Part } from "../../firmware/core/parts.ts";
-import { drbg } from "../../firmware/crypto/drbg.ts";
+import { drbg, drbgBytes } from "../../firmware/crypto/drbg.ts";
 import { cut, hmac, hmacPads, lp, pads, same, t16 } from "../../firmware/crypto/hmac.ts";
+import { setHal } from "../../firmware/hal/current.ts";
 import type { Hal } from "../../firmware/hal/hal.ts";
 import { decode, encode } from "../../firmware/protocol/cbor.ts";
 
 /** Kit over a HAL on Node, with the parts' own TypeScript. What a test does not give is missing on purpose. */
 export function testKit(h: Hal, given: Partial<Kit>): Kit {
+  setHal(h);
+  const random = drbg(new Uint8Array(32), 1, "TEST");
   const k = {
     h,
+    js: [],
     part(p: Part) {
       if (p === Part.Frames) return frames(k);
       if (p === Part.Handshake) return handshake(k);
@@ -20,8 +24,8 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
       if (p === Part.Suit) return suit(k);
       throw new Error(`part ${p} is not in the test kit`);
     },
-    hmac: (key: Uint8Array, m: never) => hmac(h, key, m),
-    hmacPads: (p: Uint8Array, m: never) => hmacPads(h, p, m),
+    hmac,
+    hmacPads,
     pads,
     lp,
     cut,
@@ -29,11 +33,11 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
     same,
     encode: (v: unknown) => h.cat(encode(v) as never),
     decode,
-    random: drbg(h, new Uint8Array(32), 1, "TEST"),
-    bootCount: 1,
+    random: (n: number) => drbgBytes(random, n),
     resetReason: 0,
     state: 0,
     slots: [2, null, null, 0, 0, 0, 0],
+    boot: [1, 0, 0, 0, ""],
     ...given,
   } as unknown as Kit;
   return k;

@@ -1,4 +1,6 @@
+import { IdAt, idNumber } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
+import { setHal } from "../../hal/current.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { chalAgeMsMax } from "../../protocol/limits.ts";
@@ -24,8 +26,9 @@ export interface Handshake {
  *  @returns handshakeCount → Handshake */
 export default (k: Kit) =>
   (count: number): Handshake => {
-    const key = k.j.get(Rec.Key);
-    const dk = key ? key[1] : k.id.deviceKey();
+    setHal(k.h);
+    const key = k.get(Rec.Key);
+    const dk = key ? key[1] : k.h.read(IdAt.DeviceKey, 32);
     const running = slotOf(k.slots, k.slots[0]);
     const nonce = k.random(16);
     const started = k.h.ms();
@@ -33,13 +36,13 @@ export default (k: Kit) =>
       Msg.Hello,
       1,
       BOARD.aes ? 2 : 1,
-      k.id.serial,
+      k.serial,
       key ? key[0] : 0,
       nonce,
       running ? k.cut(running[3], 0, 8) : new Uint8Array(8),
-      k.bootCount,
+      k.boot[0],
       count,
-      k.id.kmId,
+      idNumber(IdAt.KmId, 4),
     ]);
     return {
       hello,
@@ -49,12 +52,14 @@ export default (k: Kit) =>
           throw Code.HandshakeMac;
         if (k.h.ms() - started > chalAgeMsMax) throw Code.ChallengeExpired;
         const c = k.decode(body);
-        const life = k.j.get(Rec.Life);
+        const life = k.get(Rec.Life);
         if (life && c[1] < life[1]) throw Code.TimeBelowFloor;
         const frames: Frames = k.part(Part.Frames)(k.hmac(dk, k.lp(["FL1-session", hello, body])));
         // Whoever asks for the claim has the label; the device shows that it is the one the label is on.
         const pop =
-          !life || life[0] <= Lifecycle.ClaimPending ? k.t16(k.hmac(k.id.popKey(), nonce)) : null;
+          !life || life[0] <= Lifecycle.ClaimPending
+            ? k.t16(k.hmac(k.h.read(IdAt.PopKey, 32), nonce))
+            : null;
         const frame = frames.seal(checkIn());
         const mac = k.t16(
           k.hmac(dk, k.lp(["FL1-prove", hello, body, pop || new Uint8Array(0), frame])),

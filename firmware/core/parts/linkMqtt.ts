@@ -1,4 +1,6 @@
+import { IdAt, idNumber, idText } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
+import { setHal } from "../../hal/current.ts";
 import type { Bytes, Piece } from "../../hal/hal.ts";
 import { messageBytesMax } from "../../protocol/limits.ts";
 import type { Kit } from "../kit.ts";
@@ -16,6 +18,7 @@ const text = (s: string): Piece => [s.length >> 8, s.length & 255, s];
  *  @returns (onMessage, onUp) → Send */
 export default (k: Kit) =>
   (onMessage: (m: Bytes) => void, onUp: () => void): Send => {
+    setHal(k.h);
     let socket: DeviceSocket | null = null;
     let up = false;
     let buffer = "";
@@ -28,10 +31,10 @@ export default (k: Kit) =>
         socket.write(k.h.str(k.h.cat([type, n < 128 ? n : [(n & 127) | 128, n >> 7], b])));
     };
     const password = () => {
-      const key = k.j.get(Rec.Key);
-      if (k.j.get(Rec.Wipe)) return "wiped";
-      const counter = "" + (k.bootCount * 4096 + ++connects);
-      const mqtt = k.hmac(key ? key[1] : k.id.deviceKey(), k.lp(["FL1-mqtt"]));
+      const key = k.get(Rec.Key);
+      if (k.get(Rec.Wipe)) return "wiped";
+      const counter = "" + (k.boot[0] * 4096 + ++connects);
+      const mqtt = k.hmac(key ? key[1] : k.h.read(IdAt.DeviceKey, 32), k.lp(["FL1-mqtt"]));
       const tag = k.t16(k.hmac(mqtt, k.lp(["FL1-pw", counter])));
       let hex = "";
       for (let i = 0; i < 16; i++) hex += (tag[i]! + 256).toString(16).slice(1);
@@ -42,13 +45,13 @@ export default (k: Kit) =>
       socket = null;
       up = false;
       buffer = "";
-      k.h.after(retryMs, connect);
+      k.h.after(connect, retryMs);
       retryMs = retryMs * 2 > retryMsMax ? retryMsMax : retryMs * 2;
     };
     const received = (type: number, body: string) => {
       if (type === 32) {
         if (body.charCodeAt(1)) return socket && socket.end();
-        packet(130, [0, 1, text("fl/" + k.id.serial + "/dn"), 0]);
+        packet(130, [0, 1, text("fl/" + k.serial + "/dn"), 0]);
       } else if (type === 144) {
         up = true;
         retryMs = 1000;
@@ -58,19 +61,22 @@ export default (k: Kit) =>
       }
     };
     const connect = () => {
-      const s: DeviceSocket = require("net").connect({ host: k.id.host(), port: k.id.port }, () => {
-        const serial = k.id.serial;
-        packet(16, [
-          text("MQTT"),
-          4,
-          0xc2,
-          0,
-          keepAliveS,
-          text(serial),
-          text(serial),
-          text(password()),
-        ]);
-      });
+      const s: DeviceSocket = require("net").connect(
+        { host: idText(IdAt.Host, 46), port: idNumber(IdAt.Port, 2) },
+        () => {
+          const serial = k.serial;
+          packet(16, [
+            text("MQTT"),
+            4,
+            0xc2,
+            0,
+            keepAliveS,
+            text(serial),
+            text(serial),
+            text(password()),
+          ]);
+        },
+      );
       socket = s;
       s.on("data", (data) => {
         if (socket !== s) return;
@@ -94,12 +100,12 @@ export default (k: Kit) =>
       s.on("close", () => socket === s && down());
       s.on("error", () => socket === s && down());
     };
-    k.h.every(keepAliveS * 700, () => {
+    k.h.every(() => {
       if (up) packet(192, "");
-    });
+    }, keepAliveS * 700);
     connect();
     return (m) => {
-      if (up) packet(48, [text("fl/" + k.id.serial + "/up"), m]);
+      if (up) packet(48, [text("fl/" + k.serial + "/up"), m]);
       return up;
     };
   };

@@ -10,6 +10,7 @@ export type Send = (message: Bytes) => boolean;
 export default (k: Kit) =>
   (onMessage: (m: Bytes) => void, onUp: () => void): Send => {
     let buffer = "";
+    BOARD.serialSetup;
     BOARD.serialPort.on("data", (data) => {
       buffer += data;
       for (;;) {
@@ -35,7 +36,7 @@ export default (k: Kit) =>
         buffer = buffer.slice(1);
       }
     });
-    k.h.after(10, onUp);
+    k.h.after(onUp, 10);
     return (m) => {
       const c = k.h.crc(m);
       const tail = [(c >>> 24) & 255, (c >> 16) & 255, (c >> 8) & 255, c & 255];

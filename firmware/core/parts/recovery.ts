@@ -11,14 +11,14 @@ const calmMs = 600_000;
 /** The core alone: ends an ordered wipe and tells of it until acknowledged, or else keeps the device reachable
  *  so that it can take an update. Source: SPEC.md §8 */
 export default (k: Kit): void => {
-  const w = k.j.get(Rec.Wipe);
+  const w = k.get(Rec.Wipe);
   if (!w) {
     // After a time without a failure the slot gets its next chance.
-    k.h.after(calmMs, () => {
-      k.calm();
+    k.h.after(() => {
+      k.part(Part.State).calm();
       k.restart(Code.Ok);
-    });
-    k.part(Part.Client)({});
+    }, calmMs);
+    k.part(Part.Client)(() => undefined);
     return;
   }
   if (w[0] === 1) {
@@ -26,14 +26,14 @@ export default (k: Kit): void => {
     return;
   }
   if (w[0] === 3) return;
-  const receipt = k.j.get(Rec.Receipt);
-  const tell = () => send(k.encode([Msg.Receipt, k.id.serial, receipt[0], receipt[1]]));
+  const receipt = k.get(Rec.Receipt);
+  const tell = () => send(k.encode([Msg.Receipt, k.serial, receipt[0], receipt[1]]));
   const send: Send = k.part(Part.Link)((m: Uint8Array) => {
     if (m[0] === Msg.Frame) return;
     const a = k.decode(m);
     if (a[0] !== Msg.ReceiptAck || !k.same(k.t16(k.h.sha(a[1])), w[4])) return;
-    k.j.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
+    k.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
     k.restart(Code.Ok);
   }, tell);
-  k.h.every(receiptEveryMs, tell);
+  k.h.every(tell, receiptEveryMs);
 };

@@ -1,11 +1,10 @@
+import { IdAt } from "../../flash/identity.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { envelopeBytesMax, manifestCommandsMax } from "../../protocol/limits.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import type { Lms } from "./lms.ts";
-
-declare const process: any;
 
 /** [sequence, size, digest, floor, trial minutes, least battery mV] */
 export type Plan = [number, number, Bytes, number, number, number];
@@ -53,7 +52,10 @@ export default (k: Kit) =>
     );
     need(k.same(k.h.sha(k.encode(e[3])), digest[1]), Code.ManifestDigest);
 
-    const keys = k.id.keys();
+    // Key set: version u16, threshold, count; then at most three public keys of 48 bytes.
+    const keySet = k.h.read(IdAt.KeySet, 4);
+    const keys: Bytes[] = [];
+    for (let i = 0; i < keySet[3]! && i < 3; i++) keys.push(k.h.read(IdAt.Keys + 48 * i, 48));
     const used: boolean[] = [];
     let good = 0;
     let problem: Code = Code.ManifestNoSignature;
@@ -82,7 +84,7 @@ export default (k: Kit) =>
         good++;
       } else problem = Code.ManifestSignature;
     }
-    need(good && good >= k.id.threshold, problem);
+    need(good && good >= keySet[2]!, problem);
 
     const m = inside(e[3], Code.ManifestMalformed);
     only(m, ",1,2,3,7,9,20,23,");
@@ -123,7 +125,7 @@ export default (k: Kit) =>
           });
         } else if (c === 1 || c === 2)
           need(
-            isBytes(p[c]) && k.same(p[c], c === 1 ? k.id.vendor() : k.id.classId()),
+            isBytes(p[c]) && k.same(p[c], k.h.read(c === 1 ? IdAt.Vendor : IdAt.Class, 16)),
             isVendorClass(c),
           );
         else if (c === -1) {

@@ -5,6 +5,7 @@ import { blockBytesMax, envelopeBytesMax, trialMinutesDefault } from "../../prot
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import { otherOf, type SlotRecord, type SlotsRecord, slotOf } from "../slots.ts";
+import type { State } from "./state.ts";
 import type { Plan } from "./suit.ts";
 
 /** [sequence, size, digest, manifest floor, slot, bytes done, trial minutes] */
@@ -35,7 +36,7 @@ export default (k: Kit) =>
     let asks = 0;
     let envelope: Bytes | null = null;
     let offset = 0;
-    let download: Download | null = k.j.get(Rec.Download);
+    let download: Download | null = k.get(Rec.Download);
     if (download && download[0] !== u.sequence) download = null;
 
     const target = () => (k.slots[0] === 2 ? 0 : otherOf(k.slots));
@@ -51,8 +52,8 @@ export default (k: Kit) =>
     /** All that can be known before the first write. */
     const accept = (plan: Plan) => {
       const running = slotOf(k.slots, k.slots[0]);
-      const failed = k.j.get(Rec.Failed);
-      const battery = k.h.batteryMv();
+      const failed = k.get(Rec.Failed);
+      const battery = BOARD.batteryMv;
       if (plan[0] < k.slots[3]) throw Code.SequenceBelowFloor;
       if (plan[0] !== u.sequence || (running && plan[0] <= running[0])) throw Code.SequenceNotNewer;
       if (plan[3] > plan[0]) throw Code.FloorAboveSequence;
@@ -65,9 +66,9 @@ export default (k: Kit) =>
       // The other slot stops counting as an image before its first page is erased.
       const slots = k.slots.slice() as SlotsRecord;
       slots[slot + 1] = null;
-      k.putSlots(slots);
+      (k.part(Part.State) as State).putSlots(slots);
       download = [plan[0], plan[1], plan[2], plan[3], slot, 0, plan[4] || trialMinutesDefault];
-      k.j.put(Rec.Download, download);
+      k.put(Rec.Download, download);
       offset = 0;
     };
     const manifest = (m: any[]) => {
@@ -88,7 +89,7 @@ export default (k: Kit) =>
     const finish = (d: Download) => {
       const text = k.h.text(address(d[4]), d[1]);
       if (!k.same(k.h.sha(text), d[2])) {
-        k.j.put(Rec.Download, null);
+        k.put(Rec.Download, null);
         throw Code.ImageDigest;
       }
       const slots = k.slots.slice() as SlotsRecord;
@@ -97,8 +98,8 @@ export default (k: Kit) =>
       slots[0] = d[4];
       slots[5] = 1;
       slots[6] = d[6];
-      k.j.put(Rec.Download, null);
-      k.putSlots(slots);
+      k.put(Rec.Download, null);
+      (k.part(Part.State) as State).putSlots(slots);
       u.ended(Code.UpdateInstalled, d[1]);
     };
     const payload = (m: any[], d: Download) => {
@@ -113,7 +114,7 @@ export default (k: Kit) =>
       if (offset >= d[1]) return finish(d);
       if (offset % BOARD.pageBytes === 0) {
         d[5] = offset;
-        k.j.put(Rec.Download, d);
+        k.put(Rec.Download, d);
       }
       ask();
     };

@@ -1,4 +1,6 @@
-import { Rec } from "../../flash/journal.ts";
+import { forget, IdAt } from "../../flash/identity.ts";
+import { type Journal, Rec } from "../../flash/journal.ts";
+import { setHal } from "../../hal/current.ts";
 import { Code } from "../../protocol/errors.ts";
 import { Lifecycle, WipeMode } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
@@ -12,7 +14,8 @@ import type { Lms } from "./lms.ts";
  *  Source: SPEC.md §7; protocol rules "Wipe" */
 export default (k: Kit) =>
   (order: any[] | null): void => {
-    const j = k.j;
+    setHal(k.h);
+    const j: Journal = k.part(Part.Journal);
     if (order) {
       const key = j.get(Rec.Key);
       const life = j.get(Rec.Life) || [0, 0, 60];
@@ -24,7 +27,7 @@ export default (k: Kit) =>
         order[3],
         order[4],
         key ? key[0] : 0,
-        k.bootCount,
+        k.boot[0],
         life[1],
       ]);
       if (order[5])
@@ -33,13 +36,13 @@ export default (k: Kit) =>
     const w = j.get(Rec.Wipe);
     const scrap = w[2] === WipeMode.Scrap;
     if (!j.get(Rec.Receipt)) {
-      k.id.forget(scrap ? 1 : 0);
+      forget(scrap ? 1 : 0);
       const key = j.get(Rec.Key);
       if (key && key[0] <= w[5]) j.put(Rec.Key, null);
       j.put(Rec.Settings, null);
       if (scrap) {
         const none: SlotsRecord = [2, null, null, k.slots[3], k.slots[4], 0, 0];
-        if (k.slots[0] !== 2) k.putSlots(none);
+        if (k.slots[0] !== 2) j.put(Rec.Slots, none);
         for (let a = BOARD.slotA; a < BOARD.slotA + BOARD.slotBytes; a += BOARD.pageBytes)
           k.h.erase(a);
         for (let a = BOARD.slotB; a < BOARD.slotB + BOARD.slotBytes; a += BOARD.pageBytes)
@@ -56,11 +59,14 @@ export default (k: Kit) =>
         k.cut(k.h.sha(k.h.text(addr, BOARD.slotBytes)), 0, 8),
       ];
       const coverage = scrap ? [region("slotA", BOARD.slotA), region("slotB", BOARD.slotB)] : [];
-      const body = k.encode([1, k.id.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);
+      const body = k.encode([1, k.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);
       const lms: Lms = k.part(Part.Lms);
-      j.put(Rec.Receipt, [body, lms.sign(k.id.receiptI(), k.id.receiptSeed(), body)]);
+      j.put(Rec.Receipt, [
+        body,
+        lms.sign(k.h.read(IdAt.ReceiptI, 16), k.h.read(IdAt.ReceiptSeed, 24), body),
+      ]);
     }
-    k.id.forget(scrap ? 2 : 0);
+    forget(scrap ? 2 : 0);
     const key = j.get(Rec.Key);
     const life = j.get(Rec.Life) || [0, 0, 60];
     j.put(Rec.Life, [key ? Lifecycle.Released : Lifecycle.Retired, life[1], life[2]]);

@@ -37,6 +37,7 @@ export function boardFields(board: Board, parts?: number[]): BoardFields {
     core: String(plan.corePage * pageBytes),
     totalBytes: String(plan.totalPages * pageBytes),
     serialPort: board.serialPort,
+    serialSetup: board.serialSetup ?? absent,
     link: JSON.stringify(board.link),
     aes: String(board.crypto.aes),
     sha256: String(board.crypto.sha256),

@@ -1,0 +1,35 @@
+import { Rec } from "../../flash/journal.ts";
+import { Msg } from "../../protocol/messages.ts";
+import type { Kit } from "../kit.ts";
+import { otherOf, slotOf } from "../slots.ts";
+import { AppEvent, type ClientState } from "./client.ts";
+
+/** The CHECKIN message as it stands now. Source: SPEC.md §4.2 */
+export default (k: Kit) =>
+  (c: ClientState): any[] => {
+    const running = slotOf(k.slots, k.slots[0]);
+    const other = slotOf(k.slots, otherOf(k.slots));
+    const failed = k.get(Rec.Failed);
+    const download = k.get(Rec.Download);
+    const settings = k.get(Rec.Settings);
+    const i: any = {
+      1: running ? running[0] : 0,
+      2: running ? k.cut(running[3], 0, 8) : new Uint8Array(8),
+      3: k.state,
+      4: k.slots[3],
+      5: other ? other[0] : 0,
+      6: other ? 1 : 0,
+      7: c.life[2],
+      8: k.resetReason,
+    };
+    if (failed) i[9] = [failed[0], failed[1], failed[2], failed[4]];
+    if (download) i[10] = [download[0], download[5], download[1]];
+    i[11] = c.life[0];
+    i[12] = process.version;
+    i[13] = settings ? settings[0] : 0;
+    i[14] = k.slots[4];
+    if (c.refusal) i[15] = c.refusal;
+    if (c.bad) i[16] = c.bad;
+    const gathered = c.app(AppEvent.Report, c) || [{}, {}];
+    return [Msg.CheckIn, i, gathered[0], gathered[1]];
+  };

@@ -1,0 +1,60 @@
+import { cut } from "../../crypto/hmac.ts";
+import { Rec } from "../../flash/journal.ts";
+import type { Code } from "../../protocol/errors.ts";
+import { failTextCharsMax } from "../../protocol/limits.ts";
+import { SlotState } from "../../protocol/messages.ts";
+import type { Kit } from "../kit.ts";
+import { leaveSlot, type SlotsRecord, slotOf } from "../slots.ts";
+
+/** Changes of what runs. Each is one record, or a note before it. */
+export interface State {
+  /** Writes the slots record and keeps it as `kit.slots`. */
+  putSlots(slots: SlotsRecord): void;
+  /** Notes why the active image was left. */
+  note(code: Code, text: string): void;
+  /** Confirms the trial: slot, floor and key set in one record. */
+  confirm(): void;
+  /** Forgets counted failures after a time of calm. */
+  calm(): void;
+  /** Notes why, and makes the other slot active without a trial, if it may run. Does not restart. */
+  leave(code: Code, text: string): void;
+}
+
+export default (k: Kit): State => {
+  const me: State = {
+    putSlots(slots) {
+      k.slots = slots;
+      k.put(Rec.Slots, slots);
+    },
+    note(code, text) {
+      const s = slotOf(k.slots, k.slots[0]);
+      if (s)
+        k.put(Rec.Failed, [
+          s[0],
+          cut(s[3], 0, 8),
+          code,
+          k.boot[0],
+          text.slice(0, failTextCharsMax),
+        ]);
+    },
+    confirm() {
+      const s = slotOf(k.slots, k.slots[0])!;
+      const next = k.slots.slice() as SlotsRecord;
+      next[3] = s[4] > next[3] ? s[4] : next[3];
+      next[5] = next[6] = 0;
+      me.putSlots(next);
+      k.state = SlotState.Confirmed;
+      me.calm();
+    },
+    calm() {
+      if (!k.boot[1] && !k.boot[2]) return;
+      k.boot = [k.boot[0], 0, 0, 0, ""];
+      k.put(Rec.Boot, k.boot);
+    },
+    leave(code, text) {
+      me.note(code, text);
+      me.putSlots(leaveSlot(k.slots));
+    },
+  };
+  return me;
+};
