@@ -9,7 +9,7 @@ import {
   type StorageInput,
 } from "../../scripts/cli/factory/storageImage.ts";
 import { espruinoBin, needsEspruino, runEspruino } from "../build/support.ts";
-import { openTestJournal } from "../support/nodeHal.ts";
+import { nodeHal, openTestJournal } from "../support/nodeHal.ts";
 import { identityInput } from "./support.ts";
 
 const recordSlots = 2;
@@ -81,9 +81,9 @@ for (const board of Object.values(boards))
       0,
       0,
     ]);
-    const text = hal.text(plan.slotAPage * pageBytes, imageText.length);
+    const text = nodeHal(storage, pageBytes).text(plan.slotAPage * pageBytes, imageText.length);
     expect(text).toBe(imageText);
-    expect(hal.crc(text)).toBe(slots[1][2]);
+    expect(nodeHal(storage, pageBytes).crc(text)).toBe(slots[1][2]);
     expect(journal.get(recordLife)).toEqual([1, 0, 60]);
   });
 
