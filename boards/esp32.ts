@@ -40,5 +40,13 @@ export const esp32: Board = {
     crypto: "interpreter boards/ESP32.py libraries CRYPTO, SHA256, AES",
     measure: "interpreter E.getAnalogVRef, E.getTemperature, Wifi.getDetails",
     budget: "design §5: framework 20 kB on Wi-Fi boards; core as large as parts need",
+    pageBytes: "interpreter boards/ESP32.py saved_code: page_size 4096",
+    plan: "SPEC.md §2: two slots of 48 pages, two pages of journal, the rest is core",
+    link: "interpreter boards/ESP32.py: library NET over Wi-Fi",
+    serialPort: "interpreter boards/ESP32.py default_console EV_SERIAL1",
+    button: "interpreter boards/ESP32.py BTN1: pin D0, low while pressed",
+    watchdog: "interpreter E.enableWatchdog on ESP32",
+    consoles:
+      "interpreter boards/ESP32.py: EV_SERIAL1 by its USB bridge, libraries TELNET, BLUETOOTH",
   },
 };

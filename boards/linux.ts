@@ -36,5 +36,11 @@ export const linux: Board = {
     crypto: "interpreter boards/LINUX.py libraries CRYPTO, SHA256, AES_CCM: no AES-CTR",
     measure: "the host gives neither battery nor reset reason",
     budget: "design §5: framework 20 kB on boards with a network",
+    pageBytes: "interpreter targets/linux: FLASH_PAGE_SIZE 1024",
+    plan: "SPEC.md §2: two slots of 64 pages, journal halves of four, the rest is core",
+    link: "the host's TCP",
+    serialPort: "interpreter boards/LINUX.py default_console EV_USBSERIAL",
+    watchdog: "the host has none",
+    consoles: "interpreter boards/LINUX.py: EV_USBSERIAL, library TELNET",
   },
 };

@@ -41,5 +41,12 @@ export const puckjs: Board = {
     measure: "nRF52832 PS POWER.RESETREAS 0x40000400; interpreter NRF.getBattery, E.getTemperature",
     budget:
       "three core pages and 3.5 kB of page 0 (ADR 0001); design §5: framework 4.5 kB, app 3.6 kB",
+    pageBytes: "interpreter boards/PUCKJS.py saved_code: page_size 4096; nRF52832 PS NVMC",
+    plan: "SPEC.md §2: one page of identity, two slots of two, two of journal, three of core",
+    link: "nRF52832: BLE is its only radio, so a gateway carries its frames",
+    serialPort: "interpreter: the Nordic UART service is the port Bluetooth",
+    button: "interpreter boards/PUCKJS.py BTN1: pin D0, pulled down",
+    watchdog: "interpreter E.enableWatchdog on nRF52",
+    consoles: "interpreter boards/PUCKJS.py: Bluetooth is the default console; no USB, no network",
   },
 };
