@@ -137,6 +137,11 @@ export class SimBoard {
     return this.life !== null && this.life.cause === null;
   }
 
+  /** True from powerOn until the power goes, also between a reset and its boot. */
+  get hasPower(): boolean {
+    return this.life !== null;
+  }
+
   /** Raw bytes of Storage. */
   storageImage(): Uint8Array {
     return this.flash.image();
