@@ -1,5 +1,8 @@
 /** Documents say what the code does: numbers, names, settings, commands, both ways. */
 import { describe, expect, it } from "vitest";
+import { errorKinds } from "../../cloud-agent/core/errors.ts";
+import { configFromEnv, parseConfig } from "../../cloud-agent/platform/config.ts";
+import { errorTexts } from "../../firmware/protocol/errorTexts.ts";
 import { enumMembers, read, tableRows } from "./files.ts";
 
 const spec = read("firmware/SPEC.md");
@@ -52,5 +55,44 @@ describe("SPEC.md", () => {
     members.delete("count");
     expect(members.size).toBeGreaterThan(5);
     expect(sorted(new Map(told))).toEqual(sorted(members));
+  });
+});
+
+describe("RUNBOOK.md", () => {
+  const runbook = read("cloud-agent/RUNBOOK.md");
+  const settings = tableRows(runbook, "variable", "setting", "default", "meaning");
+
+  it("lists the settings of config.ts, and no others", () => {
+    const schema = /z\.strictObject\(\{([\s\S]*?)\n\}\);/.exec(
+      read("cloud-agent/platform/config.ts"),
+    )![1]!;
+    const names = [...schema.matchAll(/^ {2}(\w+): ?/gm)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(10);
+    expect(settings.map(([, name]) => name)).toEqual(names);
+  });
+  it("gives each setting its default", () => {
+    const defaults = parseConfig({}) as Record<string, unknown>;
+    for (const [, name, value] of settings) expect(value).toBe(String(defaults[name!] ?? "none"));
+  });
+  it.each(settings)("%s is read as %s", (variable, name, value) => {
+    const samples: Record<string, string> = {
+      km: "0".repeat(64),
+      adminToken: "a".repeat(16),
+      releaseKeys: "keys",
+    };
+    const given = samples[name!] ?? value!;
+    const config = configFromEnv({ [variable!]: given }) as Record<string, unknown>;
+    expect(String(config[name!])).toBe(given);
+  });
+  it("tells every code as the code tables do", () => {
+    const columns = ["code", "name", "fault", "what happened", "what to do"];
+    const device = Object.entries(errorTexts).map(([code, { name, fault, text, next }]) => {
+      return [code, name, fault, text, next];
+    });
+    expect(tableRows(runbook, ...columns)).toEqual(device);
+    const agent = Object.entries(errorKinds)
+      .filter(([code]) => Number(code) >= 600)
+      .map(([code, { name, status, next }]) => [code, name, String(status), next]);
+    expect(tableRows(runbook, "code", "name", "HTTP", "what to do")).toEqual(agent);
   });
 });
