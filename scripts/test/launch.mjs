@@ -16,7 +16,7 @@ const run = (title, name, args) => {
 const report = join(root, "node_modules", ".vitest-report.json");
 rmSync(report, { force: true });
 const gates = [
-  ["format and lint", "biome", ["ci", "."]],
+  ["format and lint", "biome", ["ci", "--error-on-warnings", "."]],
   ["types", "tsc", ["-p", "tsconfig.json", "--noEmit"]],
   [
     "import rules",
