@@ -71,8 +71,9 @@ export default (k: Kit) =>
     };
     const claimed = () => {
       const key = k.get(Rec.Key);
-      if (!key || key[4]) return;
-      k.put(Rec.Key, [key[0], key[1], key[2], key[3], 1]);
+      // A cut between the two records leaves the first one alone: the repeated ACK brings the second.
+      if (!key || (key[4] && c.life[0] === Lifecycle.Operating)) return;
+      if (!key[4]) k.put(Rec.Key, [key[0], key[1], key[2], key[3], 1]);
       putLife(Lifecycle.Operating, c.life[1]!, c.life[2]!);
       c.hello();
       hook(AppEvent.Claimed);
