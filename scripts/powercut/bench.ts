@@ -1,0 +1,68 @@
+import { boards } from "../../boards/index.ts";
+import { detokenise } from "../cli/build/pretokenise.ts";
+import { SimBoard } from "../sim/board/simBoard.ts";
+import { VirtualClock } from "../sim/clock.ts";
+import type { NorFlash } from "../sim/flash/norFlash.ts";
+import { brokerNet, joinSerial } from "./carrier.ts";
+import { isPacked, type Material } from "./material.ts";
+import { Peer, type PeerState } from "./peer.ts";
+
+/** A device without power, and what its cloud knows at that moment. */
+export interface Standing {
+  flash: NorFlash;
+  peer: PeerState;
+  /** the cloud's clock */
+  ms: number;
+}
+
+/** One board on one flash with its cloud, from switching on. Time stands still unless it is run. */
+export class Bench {
+  readonly clock: VirtualClock;
+  readonly peer: Peer;
+  readonly sim: SimBoard;
+
+  /** @param standing its flash is used as it is; fork it before to keep it */
+  constructor(material: Material, standing: Standing, seed: number | string = 1) {
+    const board = boards[material.boardId]!;
+    this.clock = new VirtualClock(standing.ms);
+    this.peer = new Peer(material, standing.peer, () => this.clock.nowMs());
+    this.peer.state.checkIn = null;
+    this.sim = new SimBoard({
+      board,
+      clock: this.clock,
+      flash: standing.flash,
+      net: brokerNet(this.peer, material.birth.record.serial, this.clock),
+      wifi: { ssid: "site", joinsAtBoot: true },
+      seed,
+      // The supervising thread looks for what does not return: a limit per call would cost as much as the call.
+      wallLimitMs: 0,
+      detokenise: isPacked(board) ? plainText : undefined,
+    });
+    if (board.link === "serial") joinSerial(this.sim, this.peer, this.clock);
+  }
+
+  /** @returns false when limitMs of the board's time passed without `done` */
+  run(done: () => boolean, limitMs: number): boolean {
+    return this.clock.advanceUntil(done, limitMs);
+  }
+
+  /** Takes the power away. @returns what stands then */
+  off(): Standing {
+    this.sim.powerOff();
+    const { flash } = this.sim;
+    flash.powerOn();
+    return { flash, peer: structuredClone(this.peer.state), ms: this.clock.nowMs() };
+  }
+}
+
+/** The same few texts are unpacked at each of many thousand starts. */
+const plainTexts = new Map<string, string>();
+function plainText(text: string): string {
+  let plain = plainTexts.get(text);
+  if (plain === undefined) {
+    if (plainTexts.size > 200) plainTexts.clear();
+    plain = detokenise(text);
+    plainTexts.set(text, plain);
+  }
+  return plain;
+}

@@ -1,0 +1,112 @@
+import { boards } from "../../boards/index.ts";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { secretsFound, secretsOf } from "../story/secrets.ts";
+import type { Bench } from "./bench.ts";
+import type { Flow } from "./flows.ts";
+import { bornSequence, type Material } from "./material.ts";
+import { type FlashView, viewOf } from "./view.ts";
+
+/** Bad outcomes, as they are counted. */
+export const outcomes = ["unbootable", "lostState", "downgrades", "stuck"] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export interface Finding {
+  outcome: Outcome;
+  text: string;
+}
+
+/** A flow with what stood at its start and what stands at its end when nothing is cut. */
+export interface Measure {
+  material: Material;
+  flow: Flow;
+  start: FlashView;
+  end: FlashView;
+}
+
+type Say = (outcome: Outcome, text: string) => void;
+
+/** Judges a device right after it was switched on again: its start has run, nothing else has.
+ *  @param before what stood before the cut operation */
+export function judgeStart(measure: Measure, bench: Bench, before: FlashView, say: Say): FlashView {
+  const { sim, peer } = bench;
+  if (sim.log.some((event) => event.kind === "storage-erased"))
+    say("unbootable", "the interpreter erased Storage");
+  if (!sim.hasPower || sim.log.some((event) => event.kind === "ended" && event.cause === "hung"))
+    say("unbootable", "the start does not end");
+  const board = boards[measure.material.boardId]!;
+  const view = viewOf(board, sim.flash);
+  // The second look draws weak bits anew: what the device has started from must not change under it.
+  const again = viewOf(board, sim.flash);
+  if (same(view) !== same(again)) say("lostState", "what was read at the start reads differently");
+  if (view.boot[0] <= before.boot[0])
+    say("lostState", `boot count: expected above ${before.boot[0]}, got ${view.boot[0]}`);
+  judgeImage(measure, view, before, say);
+  judgeState(measure, view, before, say);
+  if (!view.wipeStage && !peer.accepts(view.epoch))
+    say("lostState", `key epoch ${view.epoch}, which its cloud does not accept`);
+  return view;
+}
+
+function judgeImage({ flow, start, end }: Measure, view: FlashView, before: FlashView, say: Say) {
+  if (view.floor < before.floor) say("downgrades", `floor ${before.floor} became ${view.floor}`);
+  const isConfirmed = view.running?.[0] === end.running?.[0] && !view.slots[5];
+  if (view.floor > start.floor && !(isConfirmed && view.floor === end.floor))
+    say("lostState", `floor ${view.floor} before the confirm`);
+  if (view.wipeStage || (flow.name === "recovery" && !view.running && !end.slots[5])) return;
+  if (!view.running) say("unbootable", "no complete image is active");
+  else if (!flow.sequences.includes(view.running[0]))
+    say("downgrades", `sequence ${view.running[0]} runs`);
+  else if (view.running[0] < view.floor) say("downgrades", "what runs is below the floor");
+}
+
+function judgeState({ flow, start, end }: Measure, view: FlashView, before: FlashView, say: Say) {
+  if (view.wipeStage < before.wipeStage)
+    say("lostState", `wipe stage ${before.wipeStage} became ${view.wipeStage}`);
+  if (view.wipeStage) {
+    if (view.epoch !== -1 && view.epoch !== start.epoch)
+      say("lostState", `key epoch ${view.epoch} while it is wiped`);
+  } else {
+    if (view.epoch < before.epoch || view.epoch > end.epoch)
+      if (flow.name !== "wipe" || view.epoch !== start.epoch)
+        say("lostState", `key epoch ${before.epoch} became ${view.epoch}`);
+    if (view.lifecycle !== start.lifecycle && view.lifecycle !== end.lifecycle)
+      say("lostState", `lifecycle ${view.lifecycle}`);
+    if (view.lifecycle === Lifecycle.Operating && !view.isCommitted)
+      say("lostState", "in use without a committed key");
+    const settings = same(view.settings);
+    if (settings !== same(start.settings) && settings !== same(end.settings))
+      say("lostState", `settings ${settings}`);
+  }
+}
+
+/** Judges a device that has gone through its flow to the end in spite of the cuts. */
+export function judgeEnd(measure: Measure, bench: Bench, say: Say): void {
+  const { end, material } = measure;
+  const view = viewOf(boards[material.boardId]!, bench.sim.flash);
+  const facts = (v: FlashView) =>
+    same([v.running, v.floor, v.slots[5], v.epoch, v.lifecycle, v.settings, v.wipeStage]);
+  if (facts(view) !== facts(end))
+    say("lostState", `at the end: expected ${facts(end)}, got ${facts(view)}`);
+  for (const fault of bench.peer.state.faults) say("lostState", `its cloud heard: ${fault}`);
+  if (view.wipeStage) for (const name of leftovers(material, bench)) say("lostState", name);
+  else if (view.slots[5] && view.running?.[0] === bornSequence) say("lostState", "a trial of old");
+}
+
+/** Secrets that a wiped device still holds; slots are in the receipt's coverage, the core is public. */
+function leftovers(material: Material, bench: Bench): string[] {
+  const { plan, pageBytes, flashStart } = boards[material.boardId]!;
+  const { flash } = bench.sim;
+  const journalBytes = 2 * plan.journalHalfPages * pageBytes;
+  const places = Buffer.concat([
+    flash.read(flashStart, pageBytes),
+    flash.read(flashStart + plan.journalPage * pageBytes, journalBytes),
+  ]);
+  return secretsFound(places, secretsOf(material.birth, material.km, 1)).map(
+    (name) => `${name} is still there after the wipe`,
+  );
+}
+
+const same = (value: unknown) =>
+  JSON.stringify(value, (_key, v) =>
+    v instanceof Uint8Array ? Buffer.from(v).toString("hex") : v,
+  );

@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { type Board, boards } from "../../boards/index.ts";
+import { algHssLms, type Signer } from "../../firmware/protocol/host/cose.ts";
+import { LmsPrivateKey } from "../../firmware/protocol/host/lms/index.ts";
+import { encodeEnvelope, encodeManifest, signManifest } from "../../firmware/protocol/host/suit.ts";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
+import { type Birth, makeBirth } from "../cli/factory/birth.ts";
+import { encodeIdentity } from "../cli/factory/identity.ts";
+import { composeStorage } from "../cli/factory/storageImage.ts";
+import { seededRandom } from "../sim/random.ts";
+
+/** A signed release as the cloud serves it. */
+export interface Release {
+  sequence: number;
+  floor: number;
+  envelope: Uint8Array;
+  payload: Uint8Array;
+  digest: Uint8Array;
+}
+
+/** All that a sweep of one board needs: plain data, so that it passes between threads. */
+export interface Material {
+  boardId: string;
+  km: Uint8Array;
+  birth: Birth;
+  /** as the factory leaves it: released, release 1 in slot A */
+  storage: Uint8Array;
+  /** well, and its confirm raises the floor to itself */
+  raising: Release;
+  /** well, and the way back stays open */
+  gentle: Release;
+  /** ends at each start */
+  bad: Release;
+}
+
+/** Release that the device is born with, and its floor. */
+export const bornSequence = 1;
+const vendorDomain = "example.com";
+const model = "swept";
+
+const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
+const sha256 = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(data).digest());
+
+/** Builds firmware, keys and one device of a board. The same call gives the same bytes, so a cut can be played again. */
+export async function makeMaterial(boardId: string): Promise<Material> {
+  const board = boards[boardId];
+  if (!board) throw new Error(`board: expected ${Object.keys(boards).join(", ")}, got ${boardId}`);
+  const build = (app: string) =>
+    buildFirmware(board, fileURLToPath(new URL(`./apps/${app}.ts`, import.meta.url)), {
+      pretokenise: isPacked(board),
+      // The sweep looks at power, not at size: `npm run size` holds the budget.
+      overBudget: "allow",
+    });
+  const [first, second, bad] = [await build("first"), await build("second"), await build("bad")];
+  const material = createHash("sha512").update("power cut sweep").digest();
+  const key = LmsPrivateKey.generate({
+    height: 5,
+    identifier: new Uint8Array(material.subarray(0, 16)),
+    seed: new Uint8Array(material.subarray(16, 40)),
+  });
+  const km = sha256(bytesOf("master key of the power cut sweep"));
+  const birth = bear(board, km, key.publicKey);
+  let leaf = 0;
+  const signer: Signer = {
+    alg: algHssLms,
+    publicKey: key.publicKey,
+    sign: (message) => key.sign(leaf++, message),
+  };
+  const release = (sequence: number, floor: number, firmware: Firmware) =>
+    signed(birth, signer, sequence, floor, bytesOf(filled(firmware.imageText)));
+  return {
+    boardId,
+    km,
+    birth,
+    storage: factoryStorage(board, birth, first),
+    raising: release(2, 2, second),
+    gentle: release(2, 1, second),
+    bad: release(3, 3, bad),
+  };
+}
+
+/** True where texts are packed into tokens, as the factory does for boards with little flash. */
+export const isPacked = (board: Board) => board.plan.totalPages <= 10;
+
+/** Bytes of an update: more than a page on every board, and not a whole number of blocks. */
+const updateBytes = 5200;
+
+/** The text with a string before it that makes it as long as a real app. */
+function filled(text: string): string {
+  const random = seededRandom("filling");
+  let filling = "";
+  while (text.length + filling.length + 4 < updateBytes)
+    filling += random().toString(36).slice(2, 8);
+  return `("${filling}",${text})`;
+}
+
+function bear(board: Board, km: Uint8Array, releaseKey: Uint8Array): Birth {
+  const random = seededRandom(`birth ${board.id}`);
+  return makeBirth({
+    board,
+    serial: `SWEPT-${board.id.toUpperCase()}`,
+    model,
+    hardwareRev: 1,
+    batch: "B1",
+    station: "sweep",
+    vendorDomain,
+    kmId: 1,
+    km,
+    keySet: { version: 1, threshold: 1, releaseKeys: [releaseKey] },
+    agentHost: "agent.example.com",
+    agentPort: 1883,
+    labelHost: "fleet.example.com",
+    bornAt: new Date(1_750_000_000_000),
+    random: (n) => Uint8Array.from({ length: n }, () => Math.floor(random() * 256)),
+  });
+}
+
+function factoryStorage(board: Board, birth: Birth, firmware: Firmware): Uint8Array {
+  return composeStorage(board, {
+    identity: encodeIdentity(birth.identity),
+    page0Text: firmware.core.page0Text,
+    coreText: firmware.core.coreText,
+    boot0Text: firmware.core.boot0Text,
+    slotA: {
+      text: firmware.imageText,
+      sequence: bornSequence,
+      digest: sha256(bytesOf(firmware.imageText)),
+      floor: bornSequence,
+      trialMinutes: 60,
+    },
+    lifecycle: Lifecycle.Released,
+  });
+}
+
+function signed(
+  birth: Birth,
+  signer: Signer,
+  sequence: number,
+  floor: number,
+  payload: Uint8Array,
+): Release {
+  const digest = sha256(payload);
+  const manifest = encodeManifest({
+    sequence,
+    floor,
+    vendorId: birth.identity.vendorId,
+    classId: birth.identity.classId,
+    digest,
+    sizeBytes: payload.length,
+    interpreter: ["2v0", "9v99"],
+    trialMinutes: 60,
+  });
+  const envelope = encodeEnvelope(manifest, signManifest(manifest, [signer]));
+  return { sequence, floor, envelope, payload, digest };
+}

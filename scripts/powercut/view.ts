@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import type { Board } from "../../boards/index.ts";
+import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
+import { IdAt } from "../../firmware/flash/identity.ts";
+import { journal, Rec } from "../../firmware/flash/journal.ts";
+import { setHal } from "../../firmware/hal/current.ts";
+import type { NorFlash } from "../sim/flash/norFlash.ts";
+import { type Codec, codec, flashHal } from "./hal.ts";
+
+/** What a flash says of itself, read by the device's own journal code. */
+export interface FlashView {
+  boot: BootRecord;
+  slots: SlotsRecord;
+  /** the active slot's record when CRC and SHA-256 of what stands there are its own */
+  running: SlotRecord | null;
+  floor: number;
+  lifecycle: number;
+  /** epoch of the key record; 0 = the key of birth, -1 = no key at all */
+  epoch: number;
+  isCommitted: boolean;
+  settings: [revision: number, values: Record<string, unknown>] | null;
+  wipeStage: number;
+  hasReceipt: boolean;
+  failed: unknown;
+}
+
+const noSlots: SlotsRecord = [2, null, null, 0, 0, 0, 0];
+
+/** Opens the journal of a flash as a start of the device does. It writes: give it a fork. */
+export function openJournal(board: Board, flash: NorFlash, given: Codec = codec) {
+  const { plan, pageBytes } = board;
+  setHal(flashHal(flash, board));
+  const halfBytes = plan.journalHalfPages * pageBytes;
+  return journal(plan.journalPage * pageBytes, halfBytes, pageBytes, [], given);
+}
+
+/** Reads a flash without changing it. */
+export function viewOf(board: Board, flash: NorFlash): FlashView {
+  const fork = flash.fork();
+  fork.powerOn();
+  const j = openJournal(board, fork);
+  const { plan, pageBytes, flashStart } = board;
+  const slots: SlotsRecord = j.get(Rec.Slots) ?? noSlots;
+  const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
+  const at = (slots[0] === 1 ? plan.slotBPage : plan.slotAPage) * pageBytes;
+  const text = slot && fork.read(flashStart + at, slot[1]);
+  const key = j.get(Rec.Key);
+  const deviceKey = fork.read(flashStart + IdAt.DeviceKey, 32);
+  return {
+    boot: j.get(Rec.Boot) ?? [0, 0, 0, 0, ""],
+    slots,
+    running: slot && text && isWhole(slot, text) ? slot : null,
+    floor: slots[3],
+    lifecycle: j.get(Rec.Life)?.[0] ?? 0,
+    epoch: key ? key[0] : deviceKey.some((b) => b !== 0) ? 0 : -1,
+    isCommitted: key?.[4] === 1,
+    settings: j.get(Rec.Settings),
+    wipeStage: j.get(Rec.Wipe)?.[0] ?? 0,
+    hasReceipt: j.get(Rec.Receipt) !== null,
+    failed: j.get(Rec.Failed),
+  };
+}
+
+function isWhole(slot: SlotRecord, text: Uint8Array): boolean {
+  if (crc32(text) >>> 0 !== slot[2]) return false;
+  return createHash("sha256").update(text).digest().equals(slot[3]);
+}
