@@ -46,7 +46,9 @@ const kit = (threshold = 1, keys = [key.publicKey]): Kit => {
   page0.set(vendor, IdAt.Vendor);
   page0.set(classId, IdAt.Class);
   page0.set([1, 0, threshold, keys.length], IdAt.KeySet);
-  keys.forEach((k, i) => page0.set(k, IdAt.Keys + 48 * i));
+  keys.forEach((k, i) => {
+    page0.set(k, IdAt.Keys + 48 * i);
+  });
   return testKit(nodeHal(page0), {});
 };
 const verdict = (e: Uint8Array, k = kit()): unknown => {
