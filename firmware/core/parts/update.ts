@@ -1,7 +1,7 @@
 import { Rec } from "../../flash/journal.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
-import { blockBytesMax, envelopeBytesMax, trialMinutesDefault } from "../../protocol/limits.ts";
+import { envelopeBytesMax, trialMinutesDefault } from "../../protocol/limits.ts";
 import { Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
@@ -39,7 +39,7 @@ export default (k: Kit) =>
     const address = (slot: number) => (slot ? BOARD.slotB : BOARD.slotA);
     const left = () => {
       const n = (download ? download[1] : manifestBytes) - offset;
-      return n < blockBytesMax ? n : blockBytesMax;
+      return n < BOARD.blockBytes ? n : BOARD.blockBytes;
     };
     const ask = () => {
       if (stall) k.h.cancel(stall);
