@@ -1,5 +1,5 @@
 import { type DrbgState, drbg, drbgBytes } from "../crypto/drbg.ts";
-import { cut, hmac, hmacPads, lp, pads, same, t16 } from "../crypto/hmac.ts";
+import { cut, hmac, same } from "../crypto/hmac.ts";
 import { IdAt, identityIsValid, idText } from "../flash/identity.ts";
 import { type Journal, Rec } from "../flash/journal.ts";
 import { h, setHal } from "../hal/current.ts";
@@ -11,7 +11,7 @@ import { ResetReason, SlotState } from "../protocol/messages.ts";
 import type { Kit } from "./kit.ts";
 import type { State } from "./parts/state.ts";
 import { Part } from "./parts.ts";
-import { type BootRecord, countBoot, leaveSlot, type SlotsRecord, slotOf } from "./slots.ts";
+import { type BootRecord, countBoot, leaveSlot, readSlots, slotOf } from "./slots.ts";
 
 declare const require: (name: string) => any;
 
@@ -45,11 +45,7 @@ declare const require: (name: string) => any;
     get: (type) => (k.part(Part.Journal) as Journal).get(type),
     put: (type, value) => (k.part(Part.Journal) as Journal).put(type, value),
     hmac,
-    hmacPads,
-    pads,
-    lp,
     cut,
-    t16,
     same,
     encode: (v) => h.cat(encode(v) as any),
     decode,
@@ -59,11 +55,10 @@ declare const require: (name: string) => any;
     },
     resetReason: 0,
     state: SlotState.Recovery,
-    slots: [2, null, null, 0, 0, 0, 0],
     boot: [0, 0, 0, 0, ""],
     crash(code, text) {
       // What a confirmed image ended with would be lost with the next start.
-      if (BOARD.probe && !k.slots[5]) k.part(Part.State).note(code, text);
+      if (BOARD.probe && k.state !== SlotState.Trial) k.part(Part.State).note(code, text);
       end(code, text, k.boot[2] + 1);
     },
     restart: (code) => end(code, "", k.boot[2]),
@@ -85,11 +80,10 @@ declare const require: (name: string) => any;
 /** Counts the start, ends a trial that is over, and evaluates the slot that is to run; null = recovery.
  *  Source: SPEC.md §8 */
 function decideBoot(k: Kit): any {
-  k.slots = (k.get(Rec.Slots) as SlotsRecord) || k.slots;
   const before: BootRecord = k.get(Rec.Boot) || k.boot;
   const reason = (BOARD.resetReason || 0) as number;
   const held = BOARD.button;
-  const count = countBoot(before, k.slots[5], reason === ResetReason.Watchdog);
+  const count = countBoot(before, readSlots(k)[5], reason === ResetReason.Watchdog);
   k.boot = count.boot;
   k.resetReason =
     reason ||
@@ -100,12 +94,13 @@ function decideBoot(k: Kit): any {
   if (!identityIsValid() || k.get(Rec.Wipe) || held || k.boot[2] >= trialFailsMax) return null;
   // Twice at most: the active slot, then the other one if it may run.
   for (let tries = 0; tries < 2; tries++) {
-    const i = k.slots[0];
-    const s = slotOf(k.slots, i);
+    const slots = readSlots(k);
+    const i = slots[0];
+    const s = slotOf(slots, i);
     if (!s) return null;
     const text = h.text(i ? BOARD.slotB : BOARD.slotA, s[1]);
     if (h.crc(text) >>> 0 === s[2]) {
-      k.state = k.slots[5] ? SlotState.Trial : SlotState.Confirmed;
+      k.state = slots[5] ? SlotState.Trial : SlotState.Confirmed;
       try {
         return h.run(text);
       } catch (e) {
@@ -113,11 +108,10 @@ function decideBoot(k: Kit): any {
         return null;
       }
     }
-    const state: State = k.part(Part.State);
-    const next = leaveSlot(k.slots);
+    (k.part(Part.State) as State).note(Code.SlotCrc, "");
+    const next = leaveSlot(slots);
     next[i + 1] = null;
-    state.note(Code.SlotCrc, "");
-    state.putSlots(next);
+    k.put(Rec.Slots, next);
   }
   return null;
 }

@@ -3,7 +3,7 @@ import type { Bytes, Hal, Piece } from "../hal/hal.ts";
 import type { Code } from "../protocol/errors.ts";
 import type { SlotState } from "../protocol/messages.ts";
 import type { Part } from "./parts.ts";
-import type { BootRecord, SlotsRecord } from "./slots.ts";
+import type { BootRecord } from "./slots.ts";
 
 /** What the resident core offers to its parts and to the runtime in a slot: the core's published interface. */
 export interface Kit {
@@ -18,11 +18,7 @@ export interface Kit {
   /** Appends a record; durable when it returns. @throws a Code of the flash */
   put(type: Rec, value: any): void;
   hmac(key: Bytes, message: Piece): Bytes;
-  hmacPads(p: Bytes, message: Piece): Bytes;
-  pads(key: Bytes): Bytes;
-  lp(fields: (Bytes | string)[]): Piece;
   cut(b: Bytes, o: number, n: number): Bytes;
-  t16(b: Bytes): Bytes;
   same(a: Bytes, b: Bytes): boolean;
   encode(value: any): Bytes;
   decode(b: Bytes): any;
@@ -30,7 +26,6 @@ export interface Kit {
   random(n: number): Bytes;
   resetReason: number;
   state: SlotState;
-  slots: SlotsRecord;
   boot: BootRecord;
   /** Ends the running image for a reason and restarts; a trial counts it as a failure. Never returns on a device. */
   crash(code: Code, text: string): void;

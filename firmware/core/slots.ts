@@ -1,3 +1,4 @@
+import { Rec } from "../flash/journal.ts";
 import type { Bytes } from "../hal/hal.ts";
 import { Code } from "../protocol/errors.ts";
 import { trialBootsMax, trialFailsMax } from "../protocol/limits.ts";
@@ -16,6 +17,11 @@ export type SlotsRecord = [
 ];
 /** [boot count, boots of this trial, failures in a row, code of the last end (0 clean), its text] */
 export type BootRecord = [number, number, number, number, string];
+
+/** The slots record as it stands; nothing runs and nothing is known when there is none. */
+export function readSlots(k: { get(type: Rec): any }): SlotsRecord {
+  return k.get(Rec.Slots) || [2, null, null, 0, 0, 0, 0];
+}
 
 /** The slot that is not active; 2 when nothing is active. */
 export const otherOf = (slots: SlotsRecord) => (slots[0] === 0 ? 1 : slots[0] === 1 ? 0 : 2);

@@ -3,39 +3,25 @@ import type { Bytes, Piece } from "../hal/hal.ts";
 
 /** HMAC-SHA-256 (RFC 2104) over a hash that takes whole messages only. Pure but for the hash. */
 
-/** The two 64-byte pads of a key, so that frames pay for them once a session. Key at most 64 bytes. */
-export function pads(key: Bytes): Bytes {
-  const p = new Uint8Array(128);
-  for (let i = 0; i < 64; i++) {
-    const k = i < key.length ? key[i]! : 0;
-    p[i] = k ^ 0x36;
-    p[64 + i] = k ^ 0x5c;
-  }
-  return p;
-}
-
 /** n bytes of b from o on, as a view. The interpreter's own `slice` gives a plain array, not bytes. */
 export function cut(b: Bytes, o: number, n: number): Bytes {
   return new Uint8Array(b.buffer, b.byteOffset + o, n);
 }
 
-/** HMAC with prepared pads. */
-export function hmacPads(p: Bytes, message: Piece): Bytes {
-  return h.sha(h.cat([cut(p, 64, 64), h.sha(h.cat([cut(p, 0, 64), message]))]));
-}
-
+/** HMAC of a message in pieces. Key at most 64 bytes. */
 export function hmac(key: Bytes, message: Piece): Bytes {
-  return hmacPads(pads(key), message);
+  const inner = new Uint8Array(64).fill(0x36);
+  const outer = new Uint8Array(64).fill(0x5c);
+  for (let i = 0; i < key.length; i++) {
+    inner[i] = key[i]! ^ 0x36;
+    outer[i] = key[i]! ^ 0x5c;
+  }
+  return h.sha(h.cat([outer, h.sha(h.cat([inner, message]))]));
 }
 
 /** LP(a, b, …) of SPEC.md: each field behind its 2-byte length. */
 export function lp(fields: (Bytes | string)[]): Piece {
   return fields.map((f) => [f.length >> 8, f.length & 255, f]);
-}
-
-/** First 16 bytes. */
-export function t16(b: Bytes): Bytes {
-  return cut(b, 0, 16);
 }
 
 /** Equal without an early exit. */

@@ -32,6 +32,8 @@ declare const BOARD: {
   aes: boolean;
   watchdog: boolean;
   probe: boolean;
+  /** bytes of a FETCH, at most blockBytesMax */
+  blockBytes: number;
   button: boolean | undefined;
   batteryMv: number | undefined;
   temperatureDeciC: number | undefined;

@@ -8,10 +8,16 @@ export function memoryUsedPermille(): number {
   return (m.usage * 1000) / m.total;
 }
 
-/** [now, most seen inside hashes and flash writes, now] variables in use; only in probe builds. */
+/** [least seen between events, most seen inside hashes and flash writes, now] variables in use; only in probe builds. */
 export function variablesInUse(): number[] {
-  const used = process.memory().usage;
-  return [used, global.PROBE, used];
+  return [global.IDLE, global.PROBE, process.memory().usage];
+}
+
+/** Looks at memory when nothing is under way; only in probe builds. */
+export function watchIdle(): void {
+  setInterval(() => {
+    global.IDLE = process.memory().usage;
+  }, 700);
 }
 
 export function uptimeS(): number {

@@ -2,8 +2,9 @@ import type { Kit } from "../core/kit.ts";
 import { AppEvent, type ClientState } from "../core/parts/client.ts";
 import type { State } from "../core/parts/state.ts";
 import { Part } from "../core/parts.ts";
-import type { SlotsRecord } from "../core/slots.ts";
+import { readSlots } from "../core/slots.ts";
 import { Rec } from "../flash/journal.ts";
+import { watchIdle } from "../hal/measure.ts";
 import { Code } from "../protocol/errors.ts";
 import { Lifecycle, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
@@ -38,13 +39,13 @@ export default (k: Kit, makeApp: () => App): void => {
   const on = (event: AppEvent, client: ClientState): any => {
     switch (event) {
       case AppEvent.Report:
-        return report(gathered, k.slots, client);
+        return report(gathered, readSlots(k), client);
       case AppEvent.Reply:
         gathered = [{}, {}];
         // The cloud was reached and the app says it is well: that is what a trial asks for.
         if (k.state === SlotState.Trial && (!app.healthy || app.healthy())) {
           (k.part(Part.State) as State).confirm();
-          client.checkIn();
+          k.part(Part.Client)(client).checkIn();
         }
         break;
       case AppEvent.Claimed:
@@ -61,22 +62,26 @@ export default (k: Kit, makeApp: () => App): void => {
         });
     }
   };
+  if (BOARD.probe) watchIdle();
   let minutes = 0;
   k.h.every(() => {
     minutes++;
     sample(gathered);
-    const state: State = k.part(Part.State);
     if (k.state !== SlotState.Trial) {
-      if (minutes === calmMinutes) state.calm();
-      return;
-    }
-    const left = --k.slots[6];
-    if (left <= 0) {
-      state.leave(Code.TrialDeadline, "");
-      k.restart(Code.TrialDeadline);
-    } else if (left % 5 === 0) state.putSlots(k.slots.slice() as SlotsRecord);
+      if (minutes === calmMinutes) (k.part(Part.State) as State).calm();
+    } else spendMinute(k);
   }, minuteMs);
-  k.part(Part.Client)(on);
+  k.part(Part.Connect)(on);
   const life = k.get(Rec.Life);
   if (life && life[0] === Lifecycle.Operating) startApp();
 };
+
+/** A minute of a trial has passed: the count is kept in flash, so that a restart does not give it back. */
+function spendMinute(k: Kit): void {
+  const slots = readSlots(k);
+  slots[6]--;
+  k.put(Rec.Slots, slots);
+  if (slots[6] > 0) return;
+  (k.part(Part.State) as State).leave(Code.TrialDeadline, "");
+  k.restart(Code.TrialDeadline);
+}

@@ -4,6 +4,7 @@ import type { Kit } from "../../firmware/core/kit.ts";
 import frames from "../../firmware/core/parts/frames.ts";
 import handshake from "../../firmware/core/parts/handshake.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
+import { Rec } from "../../firmware/flash/journal.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { nodeHal } from "../support/nodeHal.ts";
 import { setBoard, testKit } from "../support/testKit.ts";
@@ -28,8 +29,12 @@ function device(aes: boolean, life: number[] | null = null): Kit {
     boot: [i.bootCount, 0, 0, 0, ""],
     serial: i.serial,
     random: () => bytes(i.nd),
-    slots: [0, [1, 1, 0, digest, 0, 0], null, 0, 0, 0, 0],
-    get: (t: number) => (t === 9 ? life : null),
+    get: (t: Rec) =>
+      t === Rec.Life
+        ? life
+        : t === Rec.Slots
+          ? [0, [1, 1, 0, digest, 0, 0], null, 0, 0, 0, 0]
+          : null,
   });
 }
 
@@ -38,14 +43,19 @@ describe.each([
   ["suite2", true],
 ] as const)("device session, %s", (name, aes) => {
   const v = vectors[name];
-  const shake = (k: Kit) => handshake(k)(vectors.input.handshakeCount);
-  const prove = (k: Kit) => {
-    const s = shake(k);
-    return s.prove(k.decode(bytes(v.chal)), () => bytes(v.checkInMessage));
+  const hello = (k: Kit) => handshake(k).hello(vectors.input.handshakeCount);
+  const prove = (k: Kit, chal = bytes(v.chal), message = bytes(v.checkInMessage)) => {
+    const answer = handshake(k).prove(hello(k), k.decode(chal), () => message);
+    const f = frames(k);
+    return {
+      prove: answer.prove,
+      open: (b: Uint8Array) => f.open(answer.frames, b),
+      seal: (b: Uint8Array) => f.seal(answer.frames, b),
+    };
   };
 
   it("says HELLO in the golden bytes", () => {
-    expect(hex(shake(device(aes)).hello)).toBe(v.hello);
+    expect(hex(hello(device(aes))[0])).toBe(v.hello);
   });
 
   it("answers a CHAL with PROVE in the golden bytes, proof of possession included while unclaimed", () => {
@@ -57,7 +67,7 @@ describe.each([
   });
 
   it("opens the cloud's frames and refuses them a second time", () => {
-    const { frames: f } = prove(device(aes));
+    const f = prove(device(aes));
     expect(hex(f.open(bytes(v.replyFrameCounter0)))).toBe(v.replyMessage);
     expect(hex(f.open(bytes(v.grantFrameCounter1)))).toBe(v.grantMessage);
     expect(() => f.open(bytes(v.replyFrameCounter0))).toThrow();
@@ -65,38 +75,34 @@ describe.each([
   });
 
   it("seals its next message in the golden bytes", () => {
-    expect(hex(prove(device(aes)).frames.seal(bytes(v.commitMessage)))).toBe(v.commitFrameCounter1);
+    expect(hex(prove(device(aes)).seal(bytes(v.commitMessage)))).toBe(v.commitFrameCounter1);
   });
 
   it("refuses a CHAL with any bit of its MAC or body changed", () => {
     for (const at of [v.chal.length / 2 - 1, 20]) {
       const bad = bytes(v.chal);
       bad[at]! ^= 1;
-      const k = device(aes);
-      const s = shake(k);
-      expect(caught(() => s.prove(k.decode(bad), () => new Uint8Array(0)))).toBe(Code.HandshakeMac);
+      expect(caught(() => prove(device(aes), bad))).toBe(Code.HandshakeMac);
     }
   });
 
   it("refuses a time below its persisted floor", () => {
-    const k = device(aes, [3, 1_900_000_000, 60]);
-    expect(caught(() => shake(k).prove(k.decode(bytes(v.chal)), () => new Uint8Array(0)))).toBe(
-      Code.TimeBelowFloor,
-    );
+    const late = device(aes, [3, 1_900_000_000, 60]);
+    expect(caught(() => prove(late))).toBe(Code.TimeBelowFloor);
   });
 
   it("refuses a frame with one bit changed, one cut short, and one of another session", () => {
     const reply = bytes(v.replyFrameCounter0);
-    const f = prove(device(aes)).frames;
+    const f = prove(device(aes));
     for (let i = 0; i < reply.length; i++) {
       const bad = reply.slice();
       bad[i]! ^= 4;
       expect(caught(() => f.open(bad))).toBe(Code.FrameMac);
     }
     expect(caught(() => f.open(reply.slice(0, 20)))).toBe(Code.FrameMac);
-    const k = device(aes);
-    const other = frames(k)(new Uint8Array(32));
-    expect(caught(() => other.open(reply))).toBe(Code.FrameMac);
+    const other = frames(device(aes));
+    const stranger = other.start(new Uint8Array(32));
+    expect(caught(() => other.open(stranger, reply))).toBe(Code.FrameMac);
   });
 });
 

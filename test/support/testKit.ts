@@ -5,7 +5,7 @@ import lms from "../../firmware/core/parts/lms.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import { Part } from "../../firmware/core/parts.ts";
 import { drbg, drbgBytes } from "../../firmware/crypto/drbg.ts";
-import { cut, hmac, hmacPads, lp, pads, same, t16 } from "../../firmware/crypto/hmac.ts";
+import { cut, hmac, same } from "../../firmware/crypto/hmac.ts";
 import { setHal } from "../../firmware/hal/current.ts";
 import type { Hal } from "../../firmware/hal/hal.ts";
 import { decode, encode } from "../../firmware/protocol/cbor.ts";
@@ -25,18 +25,13 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
       throw new Error(`part ${p} is not in the test kit`);
     },
     hmac,
-    hmacPads,
-    pads,
-    lp,
     cut,
-    t16,
     same,
     encode: (v: unknown) => h.cat(encode(v) as never),
     decode,
     random: (n: number) => drbgBytes(random, n),
     resetReason: 0,
     state: 0,
-    slots: [2, null, null, 0, 0, 0, 0],
     boot: [1, 0, 0, 0, ""],
     ...given,
   } as unknown as Kit;

@@ -1,11 +1,10 @@
-import { Rec } from "../../flash/journal.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { helloWantedPauseMs } from "../../protocol/limits.ts";
-import { Lifecycle, Msg } from "../../protocol/messages.ts";
+import { Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import type { Frames } from "./frames.ts";
-import type { Handshake } from "./handshake.ts";
+import type { FrameState, Frames } from "./frames.ts";
+import type { Handshake, Hello } from "./handshake.ts";
 import type { Send } from "./linkSerial.ts";
 import type { Update } from "./update.ts";
 
@@ -26,10 +25,16 @@ export const enum AppEvent {
 }
 export type AppHook = (event: AppEvent, client: ClientState) => any;
 
-/** A connection's state between messages, shared by the parts that work on it. */
+/** A connection between messages: data only. The code that works on it is evaluated for each message. */
 export interface ClientState {
   app: AppHook;
-  frames: Frames | null;
+  send: Send;
+  frames: FrameState | null;
+  hello: Hello | null;
+  /** handshakes since start */
+  hellos: number;
+  helloAtMs: number;
+  timer: unknown;
   update: Update | null;
   /** [lifecycle, time floor, check-in seconds] */
   life: number[];
@@ -42,85 +47,79 @@ export interface ClientState {
   failed: number;
   /** check-ins that wait for an answer */
   waiting: number;
+}
+
+export interface Client {
   say(message: any[]): void;
   hello(): void;
   later(ms: number): void;
   checkIn(): void;
+  received(message: Bytes): void;
 }
 
 const answerMs = 8000;
 
-/** The connection to the agent: handshake, check-ins; what is rare is in part Orders.
- *  It is in the core because recovery needs it. @returns app → ClientState. Source: SPEC.md §4 */
+/** The connection at work. @returns state → Client. Source: SPEC.md §4 */
 export default (k: Kit) =>
-  (app: AppHook): ClientState => {
-    const h = k.h;
-    let handshake: Handshake | null = null;
-    let handshakes = 0;
-    let lastHello = -helloWantedPauseMs;
-    let timer: unknown;
-    const c: ClientState = {
-      app,
-      frames: null,
-      update: null,
-      life: k.get(Rec.Life) || [Lifecycle.Released, 0, 60],
-      refusal: null,
-      bad: 0,
-      ok: 0,
-      failed: 0,
-      waiting: 0,
+  (c: ClientState): Client => {
+    const plain = (b: Bytes) => {
+      const m = k.decode(b);
+      if (m[0] === Msg.Chal && c.hello) {
+        const hello = c.hello;
+        const part: Handshake = k.part(Part.Handshake);
+        const answer = part.prove(hello, m, () => k.encode(k.part(Part.Report)(c)));
+        c.hello = null;
+        c.frames = answer.frames;
+        c.send(answer.prove);
+      } else if (m[0] === Msg.HelloWanted) {
+        if (k.h.ms() - c.helloAtMs > helloWantedPauseMs) me.hello();
+      } else if (m[0] === Msg.Refused) me.later((m[2] || 60) * 1000);
+    };
+    const me: Client = {
       say(message) {
-        if (c.frames) send(c.frames.seal(k.encode(message)));
+        if (c.frames) c.send((k.part(Part.Frames) as Frames).seal(c.frames, k.encode(message)));
       },
       hello() {
         c.frames = null;
-        lastHello = h.ms();
-        const fresh: Handshake = k.part(Part.Handshake)(++handshakes);
-        handshake = fresh;
-        send(fresh.hello);
+        c.helloAtMs = k.h.ms();
+        c.hello = (k.part(Part.Handshake) as Handshake).hello(++c.hellos);
+        c.send(c.hello[0]);
       },
       later(ms) {
-        if (timer) h.cancel(timer);
+        if (c.timer) k.h.cancel(c.timer);
         // A tenth of jitter keeps a site from waking all at once.
-        timer = h.after(c.checkIn, ms + (ms * k.random(1)[0]!) / 2560);
+        c.timer = k.h.after(
+          () => {
+            c.timer = null;
+            k.part(Part.Client)(c).checkIn();
+          },
+          ms + (ms * k.random(1)[0]!) / 2560,
+        );
       },
       checkIn() {
-        timer = null;
         if (c.waiting) {
           c.failed++;
           c.frames = null;
         }
         // 8 s, doubled for each check-in that went unanswered, at most 256 s.
-        c.later(answerMs << (c.waiting > 5 ? 5 : c.waiting));
+        me.later(answerMs << (c.waiting > 5 ? 5 : c.waiting));
         c.waiting++;
-        if (c.frames) c.say(k.part(Part.Report)(c));
-        else c.hello();
+        if (c.frames) me.say(k.part(Part.Report)(c));
+        else me.hello();
+      },
+      received(b) {
+        try {
+          if (b[0] !== Msg.Frame) return plain(b);
+          if (!c.frames) return;
+          const m = k.decode((k.part(Part.Frames) as Frames).open(c.frames, b));
+          if (m[0] !== Msg.Block) k.part(Part.Orders)(c, m);
+          else if (c.update) c.update.block(m);
+        } catch (e) {
+          // A message that does not check is nobody's word: it is counted and changes nothing.
+          if (typeof e !== "number") throw e;
+          c.bad++;
+        }
       },
     };
-    const received = (b: Bytes) => {
-      try {
-        if (b[0] === Msg.Frame) {
-          if (!c.frames) return;
-          const m = k.decode(c.frames.open(b));
-          if (m[0] === Msg.Block) {
-            if (c.update) c.update.block(m);
-          } else k.part(Part.Orders)(c, m);
-          return;
-        }
-        const m = k.decode(b);
-        if (m[0] === Msg.Chal && handshake) {
-          const answer = handshake.prove(m, () => k.encode(k.part(Part.Report)(c)));
-          handshake = null;
-          c.frames = answer.frames;
-          send(answer.prove);
-        } else if (m[0] === Msg.HelloWanted && h.ms() - lastHello > helloWantedPauseMs) c.hello();
-        else if (m[0] === Msg.Refused) c.later((m[2] || 60) * 1000);
-      } catch (e) {
-        // A message that does not check is nobody's word: it is counted and changes nothing.
-        if (typeof e !== "number") throw e;
-        c.bad++;
-      }
-    };
-    const send: Send = k.part(Part.Link)(received, c.checkIn);
-    return c;
+    return me;
   };

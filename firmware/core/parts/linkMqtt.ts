@@ -1,3 +1,4 @@
+import { lp } from "../../crypto/hmac.ts";
 import { IdAt, idNumber, idText } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
 import { setHal } from "../../hal/current.ts";
@@ -34,8 +35,8 @@ export default (k: Kit) =>
       const key = k.get(Rec.Key);
       if (k.get(Rec.Wipe)) return "wiped";
       const counter = "" + (k.boot[0] * 4096 + ++connects);
-      const mqtt = k.hmac(key ? key[1] : k.h.read(IdAt.DeviceKey, 32), k.lp(["FL1-mqtt"]));
-      const tag = k.t16(k.hmac(mqtt, k.lp(["FL1-pw", counter])));
+      const mqtt = k.hmac(key ? key[1] : k.h.read(IdAt.DeviceKey, 32), lp(["FL1-mqtt"]));
+      const tag = k.hmac(mqtt, lp(["FL1-pw", counter]));
       let hex = "";
       for (let i = 0; i < 16; i++) hex += (tag[i]! + 256).toString(16).slice(1);
       return counter + "." + (key ? key[0] : 0) + "." + hex;

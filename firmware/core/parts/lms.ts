@@ -7,7 +7,8 @@ const chains = 51;
 const otsType = 7;
 
 export interface Lms {
-  /** @returns true iff sig (LMS, RFC 8554 §5.4) of message verifies under the 48-byte public key */
+  /** @returns true iff sig (LMS, RFC 8554 §5.4) of message verifies under the 48-byte public key.
+   *  The bytes of sig are used up. */
   verify(pub: Bytes, message: Bytes, sig: Bytes): boolean;
   /** Signs with a one-time key (q = 0). Source: SPEC.md §7; RFC 8554 §4.5, Appendix A */
   sign(I: Bytes, seed: Bytes, message: Bytes): Bytes;
@@ -61,12 +62,14 @@ export default (k: Kit): Lms => {
       if (be(sig, 0) >= 2 ** height || be(sig, 4) !== otsType || be(sig, 4 + otsBytes) !== type)
         return false;
       const b = buffer(I, q);
-      const z = new Uint8Array(22 + chains * n);
-      z.set(h.cat([I, q, 0x80, 0x80]), 0);
-      digits(I, q, cut(sig, 8, n), message, (i, d) =>
-        z.set(chain(b, i, d, 15, cut(sig, 32 + i * n, n)), 22 + i * n),
-      );
-      let t = cut(h.sha(z), 0, n);
+      // What is hashed next is I‖q‖D_PBLK and the chains' ends: they take the place of what they came from, and the
+      // head that of C, which has served. A copy would cost 140 variables at the worst moment.
+      digits(I, q, cut(sig, 8, n), message, (i, d) => {
+        const y = cut(sig, 32 + i * n, n);
+        y.set(chain(b, i, d, 15, y), 0);
+      });
+      sig.set(h.cat([I, q, 0x80, 0x80]), 10);
+      let t = cut(h.sha(cut(sig, 10, 22 + chains * n)), 0, n);
       t = cut(h.sha(h.cat([I, u32(node), 0x82, 0x82, t])), 0, n);
       for (let i = 0; i < height; i++) {
         const path = cut(sig, 8 + otsBytes + i * n, n);

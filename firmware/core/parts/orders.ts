@@ -1,61 +1,28 @@
+import { lp } from "../../crypto/hmac.ts";
 import { forget } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
 import { setHal } from "../../hal/current.ts";
 import { Code } from "../../protocol/errors.ts";
-import { Lifecycle, Msg } from "../../protocol/messages.ts";
+import { Lifecycle, Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import { otherOf, slotOf } from "../slots.ts";
-import { AppEvent, type ClientState } from "./client.ts";
-import type { Update } from "./update.ts";
-
-const stallMs = 4000;
-const holdMs = 60_000;
-/** A day: what the app may hold a restart at most. */
-const holdsMax = 1440;
+import { otherOf, readSlots, slotOf } from "../slots.ts";
+import { AppEvent, type Client, type ClientState } from "./client.ts";
 
 /** Carries out one message from the cloud other than a BLOCK. @returns (client, message) → nothing. Source: SPEC.md §4.2 */
 export default (k: Kit) =>
   (c: ClientState, m: any[]): void => {
     const h = k.h;
+    const client: Client = k.part(Part.Client)(c);
     setHal(h);
     /** The app's code runs outside the message's own error handling: its errors are its own. */
     const hook = (event: AppEvent) => {
-      h.after(() => c.app(event, c), 1);
+      const app = c.app;
+      h.after(() => app(event, c), 1);
     };
     const putLife = (lifecycle: number, timeS: number, checkInS: number) => {
       c.life = [lifecycle, timeS, checkInS];
       k.put(Rec.Life, c.life);
-    };
-    const restartWhenReady = (holds: number) => {
-      if (holds < holdsMax && c.app(AppEvent.Ready, c) === false)
-        h.after(() => restartWhenReady(holds + 1), holdMs);
-      else h.after(() => k.restart(Code.UpdateInstalled), 500);
-    };
-    const offered = (sequence: number, manifestBytes: number) => {
-      let stall: unknown = null;
-      const watch = () => {
-        if (stall) h.cancel(stall);
-        stall = h.after(() => {
-          stall = null;
-          if (c.update && !c.update.again()) c.update = null;
-        }, stallMs);
-      };
-      c.update = k.part(Part.Update)({
-        sequence,
-        manifestBytes,
-        fetch(kind: number, offset: number, length: number) {
-          c.say([Msg.Fetch, kind, sequence, offset, length]);
-          watch();
-        },
-        ended(code: Code, detail: number) {
-          c.say([Msg.Event, code, sequence, detail, ""]);
-          if (code === Code.UpdateStarted) return;
-          c.update = null;
-          if (code === Code.UpdateInstalled) restartWhenReady(0);
-          else c.refusal = [sequence, code];
-        },
-      }) as Update;
     };
     const granted = () => {
       const key = k.get(Rec.Key);
@@ -64,10 +31,11 @@ export default (k: Kit) =>
         k.put(Rec.Key, [m[2], m[3], m[4], m[1], 0]);
         forget(0);
       } else if (m[2] !== epoch || !k.same(m[1], key[3])) {
-        return c.say([Msg.Event, Code.GrantWrong, 0, m[2], ""]);
+        return client.say([Msg.Event, Code.GrantWrong, 0, m[2], ""]);
       }
       c.life[2] = m[5];
-      c.say([Msg.Commit, m[1], k.t16(k.hmac(m[3], k.lp(["FL1-commit", k.serial, m[1]])))]);
+      const proof = k.cut(k.hmac(m[3], lp(["FL1-commit", k.serial, m[1]])), 0, 16);
+      client.say([Msg.Commit, m[1], proof]);
     };
     const claimed = () => {
       const key = k.get(Rec.Key);
@@ -75,18 +43,19 @@ export default (k: Kit) =>
       if (!key || (key[4] && c.life[0] === Lifecycle.Operating)) return;
       if (!key[4]) k.put(Rec.Key, [key[0], key[1], key[2], key[3], 1]);
       putLife(Lifecycle.Operating, c.life[1]!, c.life[2]!);
-      c.hello();
+      client.hello();
       hook(AppEvent.Claimed);
     };
     const revert = () => {
-      const other = slotOf(k.slots, otherOf(k.slots));
+      const slots = readSlots(k);
+      const other = slotOf(slots, otherOf(slots));
       const code =
         !other || other[0] !== m[2]
           ? Code.RevertNoSlot
-          : other[0] < k.slots[3]
+          : other[0] < slots[3]
             ? Code.RevertBelowFloor
             : 0;
-      c.say([Msg.OrderResult, m[1], code]);
+      client.say([Msg.OrderResult, m[1], code]);
       if (code) return;
       h.after(() => {
         k.part(Part.State).leave(Code.RevertOrdered, "");
@@ -98,9 +67,10 @@ export default (k: Kit) =>
         if (c.waiting) c.ok++;
         c.waiting = 0;
         if (m[2] !== c.life[2] || m[1] - c.life[1]! > 86_400) putLife(c.life[0]!, m[1], m[2]);
-        c.later(m[2] * 1000);
+        client.later(m[2] * 1000);
         hook(AppEvent.Reply);
-        if (m[3] && !c.update && !k.slots[5]) offered(m[3][0], m[3][1]);
+        if (m[3] && !c.update && k.state !== SlotState.Trial)
+          c.update = k.part(Part.Update)(c, m[3][0], m[3][1]);
         break;
       case Msg.No:
         c.update = null;
@@ -115,7 +85,7 @@ export default (k: Kit) =>
         revert();
         break;
       case Msg.Wipe:
-        c.say([Msg.OrderResult, m[1], 0]);
+        client.say([Msg.OrderResult, m[1], 0]);
         h.after(() => {
           c.app(AppEvent.Wipe, c);
           k.part(Part.Wipe)(m);

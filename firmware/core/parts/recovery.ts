@@ -18,7 +18,7 @@ export default (k: Kit): void => {
       k.part(Part.State).calm();
       k.restart(Code.Ok);
     }, calmMs);
-    k.part(Part.Client)(() => undefined);
+    k.part(Part.Connect)(() => undefined);
     return;
   }
   if (w[0] === 1) {
@@ -31,7 +31,7 @@ export default (k: Kit): void => {
   const send: Send = k.part(Part.Link)((m: Uint8Array) => {
     if (m[0] === Msg.Frame) return;
     const a = k.decode(m);
-    if (a[0] !== Msg.ReceiptAck || !k.same(k.t16(k.h.sha(a[1])), w[4])) return;
+    if (a[0] !== Msg.ReceiptAck || !k.same(k.cut(k.h.sha(a[1]), 0, 16), w[4])) return;
     k.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
     k.restart(Code.Ok);
   }, tell);

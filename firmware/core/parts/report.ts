@@ -1,14 +1,15 @@
 import { Rec } from "../../flash/journal.ts";
 import { Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
-import { otherOf, slotOf } from "../slots.ts";
+import { otherOf, readSlots, slotOf } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
 
 /** The CHECKIN message as it stands now. Source: SPEC.md §4.2 */
 export default (k: Kit) =>
   (c: ClientState): any[] => {
-    const running = slotOf(k.slots, k.slots[0]);
-    const other = slotOf(k.slots, otherOf(k.slots));
+    const slots = readSlots(k);
+    const running = slotOf(slots, slots[0]);
+    const other = slotOf(slots, otherOf(slots));
     const failed = k.get(Rec.Failed);
     const download = k.get(Rec.Download);
     const settings = k.get(Rec.Settings);
@@ -16,7 +17,7 @@ export default (k: Kit) =>
       1: running ? running[0] : 0,
       2: running ? k.cut(running[3], 0, 8) : new Uint8Array(8),
       3: k.state,
-      4: k.slots[3],
+      4: slots[3],
       5: other ? other[0] : 0,
       6: other ? 1 : 0,
       7: c.life[2],
@@ -27,7 +28,7 @@ export default (k: Kit) =>
     i[11] = c.life[0];
     i[12] = process.version;
     i[13] = settings ? settings[0] : 0;
-    i[14] = k.slots[4];
+    i[14] = slots[4];
     if (c.refusal) i[15] = c.refusal;
     if (c.bad) i[16] = c.bad;
     const gathered = c.app(AppEvent.Report, c) || [{}, {}];

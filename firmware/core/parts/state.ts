@@ -4,12 +4,10 @@ import type { Code } from "../../protocol/errors.ts";
 import { failTextCharsMax } from "../../protocol/limits.ts";
 import { SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
-import { leaveSlot, type SlotsRecord, slotOf } from "../slots.ts";
+import { leaveSlot, readSlots, slotOf } from "../slots.ts";
 
 /** Changes of what runs. Each is one record, or a note before it. */
 export interface State {
-  /** Writes the slots record and keeps it as `kit.slots`. */
-  putSlots(slots: SlotsRecord): void;
   /** Notes why the active image was left. */
   note(code: Code, text: string): void;
   /** Confirms the trial: slot, floor and key set in one record. */
@@ -22,12 +20,9 @@ export interface State {
 
 export default (k: Kit): State => {
   const me: State = {
-    putSlots(slots) {
-      k.slots = slots;
-      k.put(Rec.Slots, slots);
-    },
     note(code, text) {
-      const s = slotOf(k.slots, k.slots[0]);
+      const slots = readSlots(k);
+      const s = slotOf(slots, slots[0]);
       if (s)
         k.put(Rec.Failed, [
           s[0],
@@ -38,11 +33,11 @@ export default (k: Kit): State => {
         ]);
     },
     confirm() {
-      const s = slotOf(k.slots, k.slots[0])!;
-      const next = k.slots.slice() as SlotsRecord;
+      const next = readSlots(k);
+      const s = slotOf(next, next[0])!;
       next[3] = s[4] > next[3] ? s[4] : next[3];
       next[5] = next[6] = 0;
-      me.putSlots(next);
+      k.put(Rec.Slots, next);
       k.state = SlotState.Confirmed;
       me.calm();
     },
@@ -53,7 +48,7 @@ export default (k: Kit): State => {
     },
     leave(code, text) {
       me.note(code, text);
-      me.putSlots(leaveSlot(k.slots));
+      k.put(Rec.Slots, leaveSlot(readSlots(k)));
     },
   };
   return me;

@@ -5,7 +5,7 @@ import { Code } from "../../protocol/errors.ts";
 import { Lifecycle, WipeMode } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import type { SlotsRecord } from "../slots.ts";
+import { readSlots, type SlotsRecord } from "../slots.ts";
 import type { Lms } from "./lms.ts";
 
 /** Carries out the wipe that the journal orders; every step may be repeated, so every start resumes it.
@@ -33,6 +33,7 @@ export default (k: Kit) =>
       if (order[5])
         j.put(Rec.Key, [key[0] + 1, order[5], new Uint8Array(32), new Uint8Array(8), 1]);
     }
+    const slots = readSlots(k);
     const w = j.get(Rec.Wipe);
     const scrap = w[2] === WipeMode.Scrap;
     if (!j.get(Rec.Receipt)) {
@@ -41,8 +42,8 @@ export default (k: Kit) =>
       if (key && key[0] <= w[5]) j.put(Rec.Key, null);
       j.put(Rec.Settings, null);
       if (scrap) {
-        const none: SlotsRecord = [2, null, null, k.slots[3], k.slots[4], 0, 0];
-        if (k.slots[0] !== 2) j.put(Rec.Slots, none);
+        const none: SlotsRecord = [2, null, null, slots[3], slots[4], 0, 0];
+        if (slots[0] !== 2) j.put(Rec.Slots, none);
         for (let a = BOARD.slotA; a < BOARD.slotA + BOARD.slotBytes; a += BOARD.pageBytes)
           k.h.erase(a);
         for (let a = BOARD.slotB; a < BOARD.slotB + BOARD.slotBytes; a += BOARD.pageBytes)

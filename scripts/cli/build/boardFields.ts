@@ -43,6 +43,8 @@ export function boardFields(board: Board, parts?: number[]): BoardFields {
     sha256: String(board.crypto.sha256),
     watchdog: String(board.watchdog),
     probe: String(board.probe ?? false),
+    // A block is in memory about five times while its frame is opened: small boards ask for half.
+    blockBytes: board.variables !== "runtime" && board.variables < 4000 ? "256" : "512",
     button: board.button ?? absent,
     batteryMv: board.measure.batteryMv ?? absent,
     temperatureDeciC: board.measure.temperatureDeciC ?? absent,
