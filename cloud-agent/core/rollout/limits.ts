@@ -31,3 +31,5 @@ export const vitalsEvidence = {
 export const rangeDevicesMin = 3;
 /** Fewest samples for a slope with a standard error: two parameters and one degree of freedom. */
 export const slopeSamplesLeast = 3;
+/** Samples of a device's own past per sample since its update: one outlier in 18 bends a line by less than a third. */
+export const pastSamplesFactor = 3;

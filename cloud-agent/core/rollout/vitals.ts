@@ -1,4 +1,5 @@
 import {
+  pastSamplesFactor,
   rangeDevicesMin,
   rankSumDevicesMin,
   slopeSamplesLeast,
@@ -97,9 +98,11 @@ export function judgeVitals(
   const isSoaked = record.soakStartedMs !== null && nowMs - record.soakStartedMs >= soakMs;
   const evidence = isSoaked ? vitalsEvidence.atGate : vitalsEvidence.early;
   const limit = record.policy.thresholds.batterySlopeRatio;
-  const fresh = comparisons.flatMap((one) => one.fresh);
-  const base = comparisons.flatMap((one) => one.base);
-  const worse = comparisons.filter((one) => isWorse(one.fresh, one.base, limit, evidence));
+  // The past was another time: an outage or a cold night falls on one side only. It counts once a soak has spread it out.
+  const judged = comparisons.filter((one) => isSoaked || one.baseline !== "ownPast");
+  const fresh = judged.flatMap((one) => one.fresh);
+  const base = judged.flatMap((one) => one.base);
+  const worse = judged.filter((one) => isWorse(one.fresh, one.base, limit, evidence));
   const allWorse = isWorse(fresh, base, limit, evidence);
   return {
     isWorse: allWorse || worse.length > 0,
@@ -119,13 +122,12 @@ function compareBoard(
   const sinceMs = record.waveStartedMs;
   const isFresh = (sample: VitalsSample) => sample.sequence === sequence && sample.atMs >= sinceMs;
   const isOld = (sample: VitalsSample) => sample.sequence !== sequence && sample.atMs >= sinceMs;
-  const isPast = (sample: VitalsSample) => sample.sequence !== sequence;
   const metric = metricOf(vitals, [...updated, ...others]);
   if (metric === null) return null;
   const samplesMin = Math.max(slopeSamplesLeast, record.policy.thresholds.slopeSamplesMin);
   const drains = (devices: DeviceFacts[], keep: (sample: VitalsSample) => boolean) =>
     devices
-      .map((device) => drainOf(vitals[device.serial] ?? [], keep, metric, samplesMin))
+      .map((device) => drainOf((vitals[device.serial] ?? []).filter(keep), metric, samplesMin))
       .filter((drain) => drain !== null);
   const fresh = drains(updated, isFresh);
   const held = new Set(record.holdBack);
@@ -139,9 +141,13 @@ function compareBoard(
         ),
     ],
     ["notUpdated", () => drains(others, isOld)],
-    ["ownPast", () => drains(updated, isPast)],
+    ["ownPast", () => pastDrains(updated, vitals, sequence, sinceMs, metric, samplesMin)],
   ];
+  // Someone on the old release reports this metric but too seldom so far. That comparison is waited for: the devices'
+  // own past was another time, and could call a good release bad.
+  const canCome = others.some((device) => (vitals[device.serial] ?? []).some(isOld));
   for (const [baseline, read] of sides) {
+    if (baseline === "ownPast" && canCome) return "waiting";
     const base = read();
     if (base.length === 0) continue;
     if (fresh.length === 0) return "waiting";
@@ -154,10 +160,33 @@ function compareBoard(
     });
     return { board, fresh: fresh.map(rate), base: base.map(rate), baseline };
   }
-  // Someone on the old release reports this metric but too seldom so far: wait. Nobody does: there is nothing to
-  // wait for.
-  const canCome = others.some((device) => (vitals[device.serial] ?? []).some(isOld));
-  return canCome ? "waiting" : null;
+  return null;
+}
+
+/** What the same devices used before: a few times as many samples as each has since, so that one late message does not
+ *  bend the line, and a long time on a shelf, the app not yet running, does not count. */
+function pastDrains(
+  devices: DeviceFacts[],
+  vitals: Vitals,
+  sequence: number,
+  sinceMs: number,
+  metric: Metric,
+  samplesMin: number,
+): Drain[] {
+  return devices
+    .map((device) => {
+      const samples = vitals[device.serial] ?? [];
+      const freshCount = samples.filter(
+        (sample) => sample.sequence === sequence && sample.atMs >= sinceMs,
+      ).length;
+      const past = samples.filter((sample) => sample.sequence !== sequence);
+      return drainOf(
+        past.slice(-pastSamplesFactor * Math.max(samplesMin, freshCount)),
+        metric,
+        samplesMin,
+      );
+    })
+    .filter((drain) => drain !== null);
 }
 
 function isWorse(
@@ -193,18 +222,13 @@ function metricOf(vitals: Vitals, devices: DeviceFacts[]): Metric | null {
 }
 
 /** Energy used per day. Charge counts up and begins again at a restart, so falls are taken out; voltage falls. */
-function drainOf(
-  samples: VitalsSample[],
-  keep: (sample: VitalsSample) => boolean,
-  metric: Metric,
-  samplesMin: number,
-): Drain | null {
+function drainOf(samples: VitalsSample[], metric: Metric, samplesMin: number): Drain | null {
   const points: [number, number][] = [];
   let carried = 0;
   let previous = 0;
   for (const sample of samples) {
     const value = sample.values[metric]?.at(-1);
-    if (value === undefined || !keep(sample)) continue;
+    if (value === undefined) continue;
     if (metric === "batteryMv" && value <= 0) continue;
     if (metric === "chargeMicroAh" && value < previous) carried += previous;
     previous = value;

@@ -155,6 +155,34 @@ describe("the vitals gate", () => {
     expect(judgeWith(45)).toBe(false);
   });
 
+  test("waits for devices on the old release rather than halt for a device's own past", () => {
+    const policy = parsePolicy(policyJson());
+    const from = (startMs: number, sequence: number, perHour: number, count: number) =>
+      Array.from({ length: count }, (_, hour) => ({
+        atMs: startMs + hour * hourMs,
+        sequence,
+        values: { chargeMicroAh: [100_000 + perHour * hour] },
+      }));
+    const canary = factsFor(9, "puckjs", { runningSequence: 7 });
+    const held = factsFor(1, "puckjs");
+    // A quiet time, perhaps on a shelf, and then a busier one that a device held back shares.
+    const own = [...from(0, 6, 1, 12), ...from(dayMs, 7, 40, 8)];
+    const record = { ...draftRollout("r1", policy), waveStartedMs: dayMs, holdBack: [held.serial] };
+    const judgeWith = (heldCount: number, soakStartedMs: number | null, others = [held]) =>
+      judgeVitals(
+        { ...record, soakStartedMs },
+        { [canary.serial]: own, [held.serial]: from(dayMs, 6, 40, heldCount) },
+        [canary],
+        others,
+        dayMs + 8 * hourMs + policy.waves[0]!.soakMs,
+      );
+    expect(judgeWith(2, null)).toMatchObject({ isWorse: false, waitingFor: ["puckjs"] });
+    expect(judgeWith(8, null)).toMatchObject({ isWorse: false, waitingFor: [] });
+    // Nobody is left on the old release: the past is all there is, and it counts when the soak is over.
+    expect(judgeWith(0, null, []).isWorse).toBe(false);
+    expect(judgeWith(0, dayMs, []).isWorse).toBe(true);
+  });
+
   test("leaves boards without a battery out and waits for boards with too few samples", () => {
     const policy = parsePolicy(policyJson());
     const record = { ...draftRollout("r1", policy), waveStartedMs: dayMs };
