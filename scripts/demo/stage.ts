@@ -34,6 +34,7 @@ export class Stage {
   readonly view: View;
   readonly signal: AbortSignal;
   readonly random: () => number;
+  readonly #builds = new Map<string, Promise<Map<string, Firmware>>>();
   agent!: AgentProcess;
   shop!: Workshop;
   watch!: Watch;
@@ -85,11 +86,19 @@ export class Stage {
     });
   }
 
-  /** Builds one app for every board kind. @param app name of a file in apps/ */
-  async build(app: string): Promise<Map<string, Firmware>> {
+  /** Builds one app for every board kind, or waits for the build that runs already.
+   *  @param app name of a file in apps/ */
+  build(app: string): Promise<Map<string, Firmware>> {
+    const known = this.#builds.get(app);
+    if (known) return known;
     const file = fileURLToPath(new URL(`./apps/${app}.ts`, import.meta.url));
-    const built = await Promise.all(kinds.map(({ board }) => this.builder.build(board, file)));
-    return new Map(built.map((firmware) => [firmware.board, firmware]));
+    const build = Promise.all(kinds.map(({ board }) => this.builder.build(board, file))).then(
+      (built) => new Map(built.map((firmware) => [firmware.board, firmware])),
+    );
+    // Whoever asks for the result meets the error; a build begun ahead of time must not end the process.
+    build.catch(() => undefined);
+    this.#builds.set(app, build);
+    return build;
   }
 
   /** Any of the list, by the seed. */

@@ -26,6 +26,8 @@ export const claim: Chapter = {
     await inBatches(boards.devices, ({ made }) =>
       api.must("POST", "/v1/claims", { serial: made.serial, code: made.birth.code, account }),
     );
+    // Claims are mostly waiting: time for the compiler.
+    void stage.build("v11");
     await watch.waitFor("every device to hold its new key", ({ devices, events }) => {
       const committed = new Set(events.filter(isCommit).map(({ serial }) => serial));
       const inUse = [...devices.values()].filter(({ lifecycle }) => lifecycle === operating);

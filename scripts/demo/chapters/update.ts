@@ -27,7 +27,15 @@ export const update: Chapter = {
       losePower(laterDevice(stage, rollout, "puckjs"), "midWrite", strike),
     ]);
     await killAgent(stage);
-    await Promise.race([losses, watch.waitFor("two power losses", () => false)]);
+    void stage.build("v12");
+    let isPowerBack = false;
+    void losses.then(() => {
+      isPowerBack = true;
+    });
+    await watch.waitFor("both power losses", ({ rollout }) => {
+      refuseHalt(rollout);
+      return isPowerBack;
+    });
     await watch.waitFor("release 1.1 on every device", (seen) =>
       isEverywhere(seen, boards.devices),
     );
@@ -48,6 +56,7 @@ function laterDevice(stage: Stage, rollout: RolloutDetail, boardId: string): Dem
 /** SIGKILL while the last wave downloads; then the same data again. */
 async function killAgent({ view, watch, agent, signal }: Stage): Promise<void> {
   await watch.waitFor("the last wave", ({ rollout, devices }) => {
+    refuseHalt(rollout);
     const isLoading = [...devices.values()].some(({ download }) => download !== null);
     return rollout?.status === "done" || (rollout?.wave === 2 && isLoading);
   });
@@ -60,8 +69,14 @@ async function killAgent({ view, watch, agent, signal }: Stage): Promise<void> {
 }
 
 function isEverywhere({ rollout, devices }: Snapshot, all: DemoDevice[]): boolean {
+  refuseHalt(rollout);
   const done = [...devices.values()].filter(
     ({ runningSequence, slotState }) => runningSequence === release.sequence && slotState === 0,
   );
   return rollout?.status === "done" && done.length === all.length;
+}
+
+/** A good release that is halted would only be waited for in vain. */
+function refuseHalt(rollout: RolloutDetail | null): void {
+  if (rollout?.status === "halted") throw new Error(`release 1.1: ${rollout.haltReason}`);
 }

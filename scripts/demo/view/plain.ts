@@ -1,4 +1,4 @@
-import { render, type Span } from "./ink.ts";
+import { clock, render, type Span } from "./ink.ts";
 import { Teller } from "./teller.ts";
 
 /** Plain lines for files, pipes and people who want them: no control codes, nothing moves. */
@@ -14,7 +14,9 @@ export class PlainView extends Teller {
     return 100;
   }
   protected put(spans: Span[]): void {
-    this.#write(`${render(spans, Number.POSITIVE_INFINITY, false)}\n`);
+    const time = clock(Date.now() - this.startedMs).padStart(5);
+    const line = render(spans, Number.POSITIVE_INFINITY, false);
+    this.#write(line ? `${time} ${line}\n` : "\n");
   }
   busy(): void {}
   close(): void {}

@@ -2,7 +2,7 @@ import { errorKinds } from "../../../cloud-agent/core/errors.ts";
 import { errorText } from "../../../firmware/protocol/errorTexts.ts";
 import type { EventLine } from "../api.ts";
 import type { Cell, WaveBar } from "./cells.ts";
-import { clock, type Span, wrap } from "./ink.ts";
+import { type Span, wrap } from "./ink.ts";
 
 /** What the view is shown after each look at the agent. */
 export interface Look {
@@ -61,10 +61,7 @@ export abstract class Teller implements View {
 
   chapter(number: number, of: number, title: string): void {
     this.put([]);
-    this.put([
-      [`${number}/${of}  ${title}`, "bold"],
-      [`  ${clock(Date.now() - this.startedMs)}`, "dim"],
-    ]);
+    this.put([[`${number}/${of}  ${title}`, "bold"]]);
   }
   say(text: string): void {
     this.paragraph(["  · ", "dim"], text);
