@@ -61,7 +61,8 @@ declare const require: (name: string) => any;
       if (BOARD.probe && k.state !== SlotState.Trial) k.part(Part.State).note(code, text);
       end(code, text, k.boot[2] + 1);
     },
-    restart: (code) => end(code, "", k.boot[2]),
+    // On purpose: what failed before it is not the next image's.
+    restart: (code) => end(code, "", 0),
   };
   process.on("uncaughtException", (e: unknown) => k.crash(Code.TrialCrashed, "" + e));
 

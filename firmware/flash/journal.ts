@@ -41,7 +41,8 @@ const headerBytes = 16;
 const magic = 0x314a4c46; // "FLJ1", little-endian
 const commitMark = 0x5aa5c33c;
 
-const secret = (type: Rec) => (type === Rec.Key || type === Rec.Settings ? 1 : 0);
+const secret = (type: Rec) =>
+  type === Rec.Key || type === Rec.Settings || type === Rec.Wipe ? 1 : 0;
 const u32 = (n: number) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >>> 24) & 255];
 const le = (b: Bytes, o: number) =>
   (b[o]! | (b[o + 1]! << 8) | (b[o + 2]! << 16) | (b[o + 3]! << 24)) >>> 0;

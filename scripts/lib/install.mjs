@@ -1,6 +1,6 @@
 // Installs what the lock file names when it is not there yet. Node's own modules only: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const leastMajor = 20;
@@ -14,9 +14,7 @@ export function ensureInstalled(root) {
     );
     process.exit(1);
   }
-  const marker = join(root, "node_modules", ".package-lock.json");
-  const lock = join(root, "package-lock.json");
-  const isFresh = existsSync(marker) && statSync(marker).mtimeMs >= statSync(lock).mtimeMs - 1000;
+  const isFresh = isInstalled(root);
   if (!isFresh) {
     process.stderr.write("Installing what the lock file names (about two minutes, once) …\n");
     const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
@@ -47,4 +45,15 @@ export function ensureInstalled(root) {
     );
     process.exit(1);
   }
+}
+
+/** True when every package that the lock file requires is there in its version. Times of files say nothing after a checkout. */
+function isInstalled(root) {
+  const hidden = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(hidden)) return false;
+  const there = JSON.parse(readFileSync(hidden, "utf8")).packages;
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  return Object.entries(wanted).every(
+    ([path, one]) => path === "" || one.optional || there[path]?.version === one.version,
+  );
 }

@@ -32,7 +32,9 @@ export default (k: Kit): void => {
     if (m[0] === Msg.Frame) return;
     const a = k.decode(m);
     if (a[0] !== Msg.ReceiptAck || !k.same(k.cut(k.h.sha(a[1]), 0, 16), w[4])) return;
-    k.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
+    // With a key of a next life the device goes on as a new one; without, it stays silent for good.
+    if (k.get(Rec.Key)) k.put(Rec.Wipe, null);
+    else k.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7], null]);
     k.restart(Code.Ok);
   }, tell);
   k.h.every(tell, receiptEveryMs);

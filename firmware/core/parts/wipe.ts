@@ -19,19 +19,22 @@ export default (k: Kit) =>
     if (order) {
       const key = j.get(Rec.Key);
       const life = j.get(Rec.Life) || [0, 0, 60];
-      // The intent first: from here every start comes back to this place.
+      const epoch = key ? key[0] : 0;
+      // A receipt of an earlier life must not pass for this one's.
+      j.put(Rec.Receipt, null);
+      // The intent first: from here every start comes back to this place. The record is a secret one, because it
+      // carries the key of the next life.
       j.put(Rec.Wipe, [
         1,
         order[1],
         order[2],
         order[3],
         order[4],
-        key ? key[0] : 0,
+        epoch,
         k.boot[0],
         life[1],
+        order[5],
       ]);
-      if (order[5])
-        j.put(Rec.Key, [key[0] + 1, order[5], new Uint8Array(32), new Uint8Array(8), 1]);
     }
     const slots = readSlots(k);
     const w = j.get(Rec.Wipe);
@@ -39,7 +42,10 @@ export default (k: Kit) =>
     if (!j.get(Rec.Receipt)) {
       forget(scrap ? 1 : 0);
       const key = j.get(Rec.Key);
-      if (key && key[0] <= w[5]) j.put(Rec.Key, null);
+      if (w[8]) {
+        const none = new Uint8Array(32);
+        if (!key || key[0] <= w[5]) j.put(Rec.Key, [w[5] + 1, w[8], none, new Uint8Array(8), 1]);
+      } else if (key) j.put(Rec.Key, null);
       j.put(Rec.Settings, null);
       if (scrap) {
         const none: SlotsRecord = [2, null, null, slots[3], slots[4], 0, 0];
@@ -67,10 +73,11 @@ export default (k: Kit) =>
         lms.sign(k.h.read(IdAt.ReceiptI, 16), k.h.read(IdAt.ReceiptSeed, 24), body),
       ]);
     }
-    forget(scrap ? 2 : 0);
+    // The receipt key has signed its one thing.
+    forget(scrap ? 2 : 3);
     const key = j.get(Rec.Key);
     const life = j.get(Rec.Life) || [0, 0, 60];
     j.put(Rec.Life, [key ? Lifecycle.Released : Lifecycle.Retired, life[1], life[2]]);
-    j.put(Rec.Wipe, [2, w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
+    j.put(Rec.Wipe, [2, w[1], w[2], w[3], w[4], w[5], w[6], w[7], null]);
     k.restart(Code.WipeInProgress);
   };
