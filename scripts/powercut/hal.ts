@@ -32,7 +32,10 @@ export const codec: Codec = { encode: (v) => flatten(encode(v) as Piece), decode
 
 /** What journal and identity need of a HAL, over a simulated flash. Writes are checked and tried twice, as on the device
  *  (firmware/hal/espruino.ts). */
-export function flashHal(flash: NorFlash, board: Board): Hal {
+export function flashHal(
+  flash: NorFlash,
+  board: Pick<Board, "flashStart" | "pageBytes" | "writeUnitBytes">,
+): Hal {
   const { flashStart, pageBytes, writeUnitBytes } = board;
   const read = (addr: number, len: number) => flash.read(flashStart + addr, len);
   const twice = (op: () => void, took: () => boolean, code: Code) => {

@@ -42,10 +42,17 @@ export function modelsOf(material: Material, op: Operation): ModelName[] {
   const { plan, pageBytes, flashStart, writeUnitBytes } = boards[material.boardId]!;
   const page = Math.floor((op.addr - flashStart) / pageBytes);
   const isJournal = page >= plan.journalPage && page < plan.journalPage + 2 * plan.journalHalfPages;
-  if (op.kind === "write" && isJournal) {
-    const step = Math.max(1, 8 / writeUnitBytes);
-    for (let u = step; u < op.units; u += step) if (u !== op.units >> 1) names.push(`u${u}`);
-  } else if (op.units > 3) names.push("u1", `u${op.units - 1}`);
+  if (op.kind === "write" && isJournal) return modelsOfWrite(op, writeUnitBytes);
+  if (op.units > 3) names.push("u1", `u${op.units - 1}`);
+  return names;
+}
+
+/** As modelsOf, for an operation on the journal. */
+export function modelsOfWrite(op: Operation, writeUnitBytes: number): ModelName[] {
+  const names = cutModels.map((model) => model as ModelName);
+  const step = Math.max(1, 8 / writeUnitBytes);
+  if (op.kind === "erase") names.push("u1", `u${op.units - 1}`);
+  else for (let u = step; u < op.units; u += step) if (u !== op.units >> 1) names.push(`u${u}`);
   return names;
 }
 

@@ -10,7 +10,7 @@ import { type FlashView, viewOf } from "./view.ts";
 export interface Point {
   op: Operation;
   model: ModelName;
-  more: { operation: number; model: ModelName }[];
+  more: { operation: number; model: ModelName; times: number }[];
 }
 
 /** A flow that was gone through once, with all its cut points. */
@@ -59,7 +59,9 @@ function recordFlow(material: Material, flow: Flow): Recorded {
 
 /** The id that plays a cut again. */
 export function pointId({ measure }: Recorded, { op, model, more }: Point, seed: number): string {
-  const tail = more.map((cut) => `+${cut.operation}.${cut.model}`).join("");
+  const tail = more
+    .map(({ operation, model: m, times }) => `+${operation}.${m}${times > 1 ? `*${times}` : ""}`)
+    .join("");
   return `${measure.material.boardId}:${measure.flow.name}:${op.index}:${model}${tail}:${seed}`;
 }
 
@@ -88,7 +90,8 @@ export function playPoint(
   const flash = tear(op, point.model, id);
   let standing: Standing = { flash, peer: op.before.peer, ms: op.before.ms + offMs };
   let before = viewBefore(material, op);
-  for (const next of [...point.more, null]) {
+  const cuts = point.more.flatMap((cut) => Array.from({ length: cut.times }, () => cut));
+  for (const next of [...cuts, null]) {
     const bench = new Bench(material, standing, id);
     if (watch) bench.sim.onEvent((event) => watch(JSON.stringify(event)));
     if (next) bench.sim.powerCutAt(cutModelOf(next.model), next.operation);

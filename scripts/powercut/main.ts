@@ -1,0 +1,92 @@
+/** `npm run powercut`: takes the power away at every write and erase of every flow, and looks at what becomes of it. */
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { replayJournal } from "./bulk.ts";
+import type { Finding } from "./judge.ts";
+import { type Material, makeMaterial } from "./material.ts";
+import { type Options, readOptions, usage } from "./options.ts";
+import { findPoint, type News } from "./plan.ts";
+import { Report } from "./report.ts";
+import { playPoint } from "./sweep.ts";
+import type { Task } from "./worker.ts";
+
+/** A start that has not ended after this much of the host's time never will. */
+const silenceMsMax = 120_000;
+
+async function main(): Promise<number> {
+  let options: Options;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`);
+    return 2;
+  }
+  if (options.replay) return (await replay(options.replay)) ? 1 : 0;
+  const say = (text: string) => void (options.json || console.log(text));
+  const materials: Material[] = [];
+  for (const id of options.boards) materials.push(await makeMaterial(id));
+  say(`Built firmware, keys and a device for ${options.boards.join(", ")}.`);
+  const report = new Report(options, say);
+  const shares = Array.from({ length: options.jobs }, (_, index) =>
+    runShare({ materials, options, share: { index, of: options.jobs } }, report),
+  );
+  await Promise.all(shares);
+  for (const line of report.table()) say(line);
+  console.log(JSON.stringify(report.summary()));
+  return report.isGood ? 0 : 1;
+}
+
+/** One process to its end, or to its silence. Processes, because the TypeScript loader does not reach into threads. */
+function runShare(task: Task, report: Report): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const file = fileURLToPath(new URL("./worker.ts", import.meta.url));
+    const worker = fork(file, { execArgv: ["--import", "tsx"], serialization: "advanced" });
+    let at = "";
+    let timer: NodeJS.Timeout;
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+      clearTimeout(timer);
+      worker.kill("SIGKILL");
+      resolve();
+    };
+    const listen = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const text = "device code does not return";
+        report.take({ kind: "bad", id: at, findings: [{ outcome: "stuck", text }] });
+        end();
+      }, silenceMsMax);
+    };
+    listen();
+    worker.send(task);
+    worker.on("message", (news: News | { kind: "end" }) => {
+      listen();
+      if (news.kind === "at") at = news.id;
+      else if (news.kind === "end") end();
+      else report.take(news);
+    });
+    worker.on("exit", (code) => {
+      clearTimeout(timer);
+      if (!isOver) reject(new Error(`powercut: a worker ended with code ${code} at ${at}`));
+    });
+  });
+}
+
+/** Plays one cut again and tells every event. @returns true when it ends badly */
+async function replay(id: string): Promise<boolean> {
+  const [boardId = "", flow] = id.split(":");
+  let findings: Finding[];
+  if (flow === "journal") findings = replayJournal(id);
+  else {
+    const { recorded, point, seed } = findPoint(await makeMaterial(boardId), id);
+    const { kind, addr, units } = point.op;
+    console.log(`${id}: ${kind} of ${units} units at 0x${addr.toString(16)}`);
+    findings = playPoint(recorded, point, seed, console.log);
+  }
+  for (const { outcome, text } of findings) console.log(`${outcome}: ${text}`);
+  console.log(findings.length ? "ends badly" : "ends well");
+  return findings.length > 0;
+}
+
+process.exitCode = await main();

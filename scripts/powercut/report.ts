@@ -1,0 +1,88 @@
+import { type Finding, type Outcome, outcomes } from "./judge.ts";
+import type { Options } from "./options.ts";
+import type { Level, News } from "./plan.ts";
+
+const levels: readonly Level[] = ["board", "double", "repeat", "journal"];
+const shownMax = 20;
+/** before, half, random bits, weak; cuts between two units are the second one at other places */
+const models = 4;
+
+/** Counts what the threads tell. */
+export class Report {
+  readonly #options: Options;
+  readonly #say: (text: string) => void;
+  readonly #startedMs = Date.now();
+  /** by board and flow */
+  readonly #rows = new Map<string, { cuts: Map<Level, number>; points: number; bad: number }>();
+  readonly #bad = new Map<Outcome, number>();
+  #badCuts = 0;
+
+  constructor(options: Options, say: (text: string) => void) {
+    this.#options = options;
+    this.#say = say;
+  }
+
+  get isGood(): boolean {
+    return this.#badCuts === 0;
+  }
+
+  take(news: News): void {
+    if (news.kind === "row") {
+      const row = this.#row(news.board, news.flow);
+      row.cuts.set(news.level, (row.cuts.get(news.level) ?? 0) + news.cuts);
+      row.points = news.points;
+    } else if (news.kind === "bad") this.#takeBad(news.id, news.findings);
+  }
+
+  /** Counts of each flow and board, by how the cuts were played. */
+  table(): string[] {
+    const line = (...cells: (string | number)[]) =>
+      cells.map((cell, i) => (i < 2 ? `${cell}`.padEnd(9) : `${cell}`.padStart(9))).join(" ");
+    const lines = ["", line("board", "flow", ...levels, "bad")];
+    for (const [key, row] of this.#rows) {
+      const [board = "", flow = ""] = key.split(":");
+      lines.push(line(board, flow, ...levels.map((level) => row.cuts.get(level) ?? "-"), row.bad));
+    }
+    const sum = (level: Level) =>
+      [...this.#rows.values()].reduce((n, row) => n + (row.cuts.get(level) ?? 0), 0);
+    lines.push(line("all", "", ...levels.map(sum), this.#badCuts));
+    lines.push(
+      "board: the shipped firmware starts again and goes on to the end; double: cut again in the next start;",
+      "repeat: 300 times in a row; journal: the device's journal alone over the flash.",
+    );
+    return lines;
+  }
+
+  summary(): Record<string, unknown> {
+    const rows = [...this.#rows];
+    const cuts = rows.reduce((n, [, row]) => n + [...row.cuts.values()].reduce((a, b) => a + b), 0);
+    const flows = new Set(rows.map(([key]) => key.split(":")[1]));
+    flows.delete("journal");
+    return {
+      cuts,
+      models,
+      flows: flows.size,
+      boards: this.#options.boards.length,
+      ...Object.fromEntries(outcomes.map((outcome) => [outcome, this.#bad.get(outcome) ?? 0])),
+      seconds: Math.round((Date.now() - this.#startedMs) / 100) / 10,
+    };
+  }
+
+  #row(board: string, flow: string) {
+    const key = `${board}:${flow}`;
+    const row = this.#rows.get(key) ?? { cuts: new Map(), points: 0, bad: 0 };
+    this.#rows.set(key, row);
+    return row;
+  }
+
+  #takeBad(id: string, findings: Finding[]): void {
+    const [board = "", flow = ""] = id.split(":");
+    this.#row(board, flow).bad++;
+    // A cut counts once for each kind of harm, however many signs of it there are.
+    for (const outcome of new Set(findings.map((finding) => finding.outcome)))
+      this.#bad.set(outcome, (this.#bad.get(outcome) ?? 0) + 1);
+    if (++this.#badCuts > shownMax) return;
+    this.#say(`npm run powercut -- --replay ${id}`);
+    for (const { outcome, text } of findings.slice(0, 3)) this.#say(`    ${outcome}: ${text}`);
+  }
+}
