@@ -1,5 +1,5 @@
 import { Rec } from "../../flash/journal.ts";
-import { Msg } from "../../protocol/messages.ts";
+import { Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { otherOf, readSlots, slotOf } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
@@ -8,8 +8,10 @@ import { AppEvent, type ClientState } from "./client.ts";
 export default (k: Kit) =>
   (c: ClientState): any[] => {
     const slots = readSlots(k);
-    const running = slotOf(slots, slots[0]);
-    const other = slotOf(slots, otherOf(slots));
+    // An installed image that has not started yet is the active slot, but the old one still runs.
+    const old = slots[5] && k.state !== SlotState.Trial;
+    const running = slotOf(slots, old ? otherOf(slots) : slots[0]);
+    const other = slotOf(slots, old ? slots[0] : otherOf(slots));
     const failed = k.get(Rec.Failed);
     const download = k.get(Rec.Download);
     const settings = k.get(Rec.Settings);
