@@ -81,23 +81,26 @@ export function journal(
     const n = pad8(le(h.read(addr, 8), 0) >>> 16);
     if (h.read(addr + 8, n).some((x) => x !== 0)) h.write(addr + 8, new Uint8Array(n));
   };
-  /** Walks a half; calls back for each whole record; returns where it ends, 0 when it ends in something torn. */
+  /** Walks a half; calls back for each whole record; returns where it ends, 0 when it ends in something torn.
+   *  A torn mark may have read as whole at an earlier start: then whole records follow it, its own copy first, and it
+   *  must not hide them. */
   const walk = (i: number, found: (addr: number, type: number, live: boolean) => void): number => {
     const to = halfAt(i) + halfBytes;
     let a = halfAt(i) + headerBytes;
+    let torn = false;
     while (a + 16 < to) {
       const head = h.read(a, 8);
       const type = head[0]!;
       const n = le(head, 0) >>> 16;
       const total = 16 + pad8(n);
-      if (type === 255 && blank(a, to)) return a;
+      if (type === 255 && blank(a, to)) return torn ? 0 : a;
       if (!type || type >= Rec.Count || a + total > to) return 0;
       const mark = h.read(a + total - 8, 8);
-      if (le(mark, 4) !== commitMark) return 0;
-      const ok = le(mark, 0) === h.crc(h.read(a, 8 + n)) >>> 0;
+      const marked = le(mark, 4) === commitMark;
+      const ok = marked && le(mark, 0) === h.crc(h.read(a, 8 + n)) >>> 0;
       // A secret whose check fails although its mark stands was being zeroed: it is dead, what follows is not.
-      if (!ok && !(head[1]! & 1)) return 0;
-      found(a, type, ok);
+      torn = !ok && !(marked && head[1]! & 1);
+      if (!torn) found(a, type, ok);
       a += total;
     }
     return 0;
