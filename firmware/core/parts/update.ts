@@ -59,7 +59,8 @@ export default (k: Kit) =>
     const end = (code: Code) => {
       if (stall) k.h.cancel(stall);
       stall = null;
-      c.update = null;
+      // An installed one keeps its place until the restart: the agent goes on offering what does not run yet.
+      if (code !== Code.UpdateInstalled) c.update = null;
       say([Msg.Event, code, sequence, offset, ""]);
       if (code === Code.UpdateInstalled) restartWhenReady(0);
       else c.refusal = [sequence, code];
