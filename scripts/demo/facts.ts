@@ -36,7 +36,8 @@ export interface Facts {
   zombieContacts: number;
   secretsFoundAfterWipe: number;
   agentRestarts: number;
-  /** devices of which the agent believes a confirmed image that their flash does not bear out */
+  /** devices of which the agent believes, or ever believed, a confirmed image that was not one: their flash does not
+   *  bear it out, or the log has it confirmed before it ran on trial */
   falseSuccess: number;
   seconds: number;
 }
@@ -67,7 +68,7 @@ export async function readFacts(stage: Stage, startedMs: number): Promise<Facts>
     ...updateFacts(sources),
     ...haltFacts(sources),
     ...wipeFacts(stage, sources),
-    ...flashFacts(stage.boards.devices, sources.devices),
+    ...flashFacts(stage.boards.devices, sources),
     agentRestarts: sources.events.filter(({ kind }) => kind === "agentStarted").length - 1,
     seconds: Math.round((Date.now() - startedMs) / 100) / 10,
   };
@@ -144,10 +145,10 @@ function wipeFacts({ boards, km }: Stage, { devices, certificates }: Sources) {
 }
 
 /** Holds what the agent believes of each device in use against the journal and the slot in its flash. */
-function flashFacts(fleet: DemoDevice[], devices: DeviceLine[]) {
+function flashFacts(fleet: DemoDevice[], { devices, events }: Sources) {
   const inUse = devices.filter(({ lifecycle }) => lifecycle === operating);
+  const wrong = confirmedUntried(events);
   let running11 = 0;
-  let falseSuccess = 0;
   for (const device of inUse) {
     if (device.slotState !== 0) continue;
     const { made, sim } = fleet.find((one) => one.made.serial === device.serial)!;
@@ -157,10 +158,22 @@ function flashFacts(fleet: DemoDevice[], devices: DeviceLine[]) {
       slots[5] === 0 &&
       running[0] === device.runningSequence &&
       Buffer.from(running[3]).toString("hex").startsWith(device.runningDigest);
-    if (!isBorneOut) falseSuccess++;
+    if (!isBorneOut) wrong.add(device.serial);
     else if (running[0] === sequences.v11) running11++;
   }
-  return { inUse: inUse.length, running11, falseSuccess };
+  return { inUse: inUse.length, running11, falseSuccess: wrong.size };
+}
+
+/** Devices that the agent took for updated to an image of which it had seen no trial. */
+function confirmedUntried(events: EventLine[]): Set<string> {
+  const tried = new Set<string>();
+  const wrong = new Set<string>();
+  for (const { kind, serial, sequence } of events) {
+    if (serial === null) continue;
+    if (kind === "updateInstalled") tried.add(`${serial} ${sequence}`);
+    if (kind === "updateConfirmed" && !tried.has(`${serial} ${sequence}`)) wrong.add(serial);
+  }
+  return wrong;
 }
 
 function serialsOf(events: EventLine[], kind: string, sequence?: number): Set<string> {

@@ -84,16 +84,19 @@ export class Watch {
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#turn(), everyMs);
   }
 
+  /** Reads everything, then changes the snapshot at once: whoever waits never sees half of a look. */
   async #look(): Promise<EventLine[]> {
+    const { snapshot } = this;
     const { devices } = await this.#api.must("GET", "/v1/devices?limit=500");
-    for (const device of devices as DeviceLine[]) this.snapshot.devices.set(device.serial, device);
     const { rollouts } = await this.#api.must("GET", "/v1/rollouts");
     const newest = (rollouts as { id: string; sequence: number; status: string }[])
       .filter((one) => one.status !== "draft")
       .sort((a, b) => b.sequence - a.sequence)[0];
-    if (newest) this.snapshot.rollout = await this.#api.must("GET", `/v1/rollouts/${newest.id}`);
-    const fresh = await eventsAfter(this.#api, this.snapshot.events.at(-1)?.id ?? 0);
-    this.snapshot.events.push(...fresh);
+    const rollout = newest ? await this.#api.must("GET", `/v1/rollouts/${newest.id}`) : null;
+    const fresh = await eventsAfter(this.#api, snapshot.events.at(-1)?.id ?? 0);
+    for (const device of devices as DeviceLine[]) snapshot.devices.set(device.serial, device);
+    snapshot.rollout = rollout;
+    snapshot.events.push(...fresh);
     return fresh;
   }
 }

@@ -58,9 +58,10 @@ function reloads(events: EventLine[], canaries: string[]): number {
   ).length;
 }
 
-/** The question that every operator asks, put to the agent for a device that was never offered the release. */
+/** The question that every operator asks, put to the agent. */
 async function explain({ view, api, boards }: Stage, canaries: string[]): Promise<void> {
-  const { serial } = boards.devices.find(({ made }) => !canaries.includes(made.serial))!.made;
+  const puck = boards.devices.filter(({ made }) => made.board.id === "puckjs");
+  const { serial } = puck.find(({ made }) => canaries.includes(made.serial))!.made;
   const path = `/v1/devices/${serial}/why?sequence=${release.sequence}`;
   const { answer } = await api.must("GET", path);
   view.say(`Why did ${serial} not update? ${answer}`);

@@ -2,7 +2,7 @@ import type { EventLine } from "../api.ts";
 import { kinds } from "../fleet.ts";
 import { type CellState, cellLooks } from "./cells.ts";
 import { bar, clock, render, type Span } from "./ink.ts";
-import { type Look, Teller } from "./teller.ts";
+import { codeName, type Look, Teller } from "./teller.ts";
 
 /** The terminal as far as the live view needs it. */
 export interface Screen {
@@ -157,10 +157,16 @@ export class LiveView extends Teller {
   #news(): Span[][] {
     const lines = this.#events.map((event): Span[] => {
       const atS = clock(Math.max(0, event.atMs - this.startedMs));
-      return [[`  ${atS} `, "dim"], [`${event.serial ?? "fleet"} `, "cyan"], event.text];
+      return [[`  ${atS} `, "dim"], [`${event.serial ?? "fleet"} `, "cyan"], sentence(event)];
     });
     const sign = spinner[this.#frame % spinner.length]!;
     const wait: Span[] = this.#busy ? [["  " + sign, "cyan"], ` ${this.#busy}`] : [];
     return [[], ...lines, wait];
   }
+}
+
+/** The agent's words; a bare code is named. */
+function sentence({ text }: EventLine): string {
+  const bare = /^Code (\d+)\.$/.exec(text);
+  return bare ? `The device reports ${codeName(Number(bare[1]))}.` : text;
 }

@@ -53,6 +53,11 @@ const headlines = new Set([
   "certificateIssued",
 ]);
 
+/** The event's sentence; a poisoning repeats the halt's reason, which has just been told. */
+function headline({ kind, text }: EventLine): string {
+  return kind === "releasePoisoned" ? `${text.split(":")[0]}.` : text;
+}
+
 /** Turns the story into lines; where they go is for the two kinds of view. */
 export abstract class Teller implements View {
   protected readonly startedMs = Date.now();
@@ -89,7 +94,7 @@ export abstract class Teller implements View {
   }
   look({ fresh }: Look): void {
     for (const event of fresh) {
-      if (headlines.has(event.kind)) this.paragraph(["  › ", "cyan"], event.text);
+      if (headlines.has(event.kind)) this.paragraph(["  › ", "cyan"], headline(event));
     }
   }
   abstract busy(text: string): void;
