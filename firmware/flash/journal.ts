@@ -60,12 +60,19 @@ export function journal(
   codec: { encode(v: any): Bytes; decode(b: Bytes): any },
 ): Journal {
   const halfAt = (i: number) => base + i * halfBytes;
-  const full = (addr: number, bytes: number) => addr + bytes > halfAt(s[S.Half]!) + halfBytes;
-  const headerSeq = (i: number) => {
-    const b = h.read(halfAt(i), headerBytes);
+  /** A half ends in a second copy of its header: the first may be torn and yet read as whole now and then. */
+  const tailAt = (i: number) => halfAt(i + 1) - headerBytes;
+  const full = (addr: number, bytes: number) => addr + bytes > tailAt(s[S.Half]!);
+  const headerSeq = (addr: number) => {
+    const b = h.read(addr, headerBytes);
     return le(b, 0) === magic && le(b, 8) === h.crc(new Uint8Array(b.buffer, b.byteOffset, 8)) >>> 0
       ? le(b, 4)
       : 0;
+  };
+  const seqOf = (i: number) => headerSeq(halfAt(i)) || headerSeq(tailAt(i));
+  const writeHeader = (addr: number) => {
+    const head = h.cat([u32(magic), u32(s[S.Page]!)]);
+    h.write(addr, h.cat([head, u32(h.crc(head)), u32(0)]));
   };
   const blank = (addr: number, to: number) => {
     for (; addr < to; addr += 64) {
@@ -85,7 +92,7 @@ export function journal(
    *  A torn mark may have read as whole at an earlier start: then whole records follow it, its own copy first, and it
    *  must not hide them. */
   const walk = (i: number, found: (addr: number, type: number, live: boolean) => void): number => {
-    const to = halfAt(i) + halfBytes;
+    const to = tailAt(i);
     let a = halfAt(i) + headerBytes;
     let torn = false;
     while (a + 16 < to) {
@@ -131,12 +138,13 @@ export function journal(
       s[S.At + t] = 0;
       if (t !== type && (!from[S.At + t] || (keep && !keep(t)))) continue;
       const record = build(t, t === type ? data! : payload(from[S.At + t]!));
-      if (a + record[0]!.length + 8 > other + halfBytes) throw Code.JournalFull;
+      if (a + record[0]!.length + 8 > tailAt(1 - old)) throw Code.JournalFull;
       s[S.At + t] = a;
       a = write(a, record);
     }
-    const head = h.cat([u32(magic), u32(++s[S.Page]!)]);
-    h.write(other, h.cat([head, u32(h.crc(head)), u32(0)]));
+    s[S.Page]!++;
+    writeHeader(other);
+    writeHeader(tailAt(1 - old));
     s[S.Half] = 1 - old;
     s[S.End] = a;
     if (keep) eraseHalf(old);
@@ -162,8 +170,8 @@ export function journal(
     }
   };
   const open = () => {
-    const s0 = headerSeq(0);
-    const s1 = headerSeq(1);
+    const s0 = seqOf(0);
+    const s1 = seqOf(1);
     const half = s1 > s0 ? 1 : 0;
     let newest = 0;
     for (let i = 0; i < S.At + Rec.Count; i++) s[i] = 0;
@@ -173,6 +181,8 @@ export function journal(
       s[S.Half] = 1;
       return swap(0, null);
     }
+    // What was read may be gone at the next start: the copy stands before anything builds on it.
+    if (blank(tailAt(half), halfAt(half + 1))) writeHeader(tailAt(half));
     s[S.End] = walk(half, (addr, type, live) => {
       if (!live) return zero(addr);
       const n = le(h.read(addr + 4, 4), 0);
@@ -184,7 +194,7 @@ export function journal(
     });
     // What a cut left of an unfinished half may hold a copy of a secret; an old half's secrets are dead.
     const other = halfAt(1 - half);
-    if (half ? s0 : s1) walk(1 - half, (addr, type) => secret(type) && zero(addr));
+    if (headerSeq(other)) walk(1 - half, (addr, type) => secret(type) && zero(addr));
     else if (!blank(other, other + halfBytes)) eraseHalf(1 - half);
     // A cut in the middle of the newest record can leave bits that read differently next time: write it again
     // before it is acted on. The boot record is written at every boot anyway.
