@@ -17,9 +17,10 @@ export const decommission: Chapter = {
     const leaving = stage.pick(boards.devices.filter(({ made }) => made.board.id === "esp32"));
     const { serial } = leaving.made;
     const copy = leaving.sim.storageImage();
-    view.say(
-      `${serial} goes to scrap. Its flash still holds: ${secretNames(stage, leaving, copy)}.`,
-    );
+    const held = secretNames(stage, leaving, copy);
+    // A search that cannot find what is there would prove nothing when it finds nothing.
+    if (!held) throw new Error(`flash of ${serial}: expected a used device's secrets, found none`);
+    view.say(`${serial} goes to scrap. A search of its raw flash still finds: ${held}.`);
     view.busy(`${serial} zeroes its keys and erases its slots`);
     const loss = losePower(leaving, "midWipe", (text) => view.strike(text));
     const order = { mode: "scrap", person: "Ada Operator" };
