@@ -12,6 +12,9 @@ const at = linux.flashStart + 2048;
 
 /** Snippets whose value, or error message, must be the same here and on the interpreter. */
 const snippets = [
+  "Array.isArray(new Uint8Array([1,2,3]).slice(0,2))",
+  "Array.isArray(new Uint8Array([1,2,3]).filter(function(x){return x>1}))",
+  "Array.isArray(new Uint8Array([1,2,3]).map(function(x){return x}))",
   'E.toUint8Array("abc")',
   'E.toUint8Array([1,[2,3]],"ab",257)',
   "E.toUint8Array([1]) instanceof Uint8Array",
