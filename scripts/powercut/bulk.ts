@@ -48,18 +48,20 @@ export class JournalHistory {
 
   /** Appends random records until `cuts` cuts were played or `steps` records written.
    *  @param heard called for each cut that ends badly
+   *  @param from steps before it are written without a cut
    *  @returns cuts played */
   play(
     steps: number,
     cuts: number,
     seed: number,
     heard: (id: string, findings: Finding[]) => void,
+    from = 0,
   ): number {
     let played = 0;
     for (let step = 0; step < steps && played < cuts; step++) {
       const [type, value] = this.#next();
       const operations = this.#record(() => this.#put(this.#live, this.#flash, type, value));
-      for (const op of operations) {
+      for (const op of step < from ? [] : operations) {
         for (const model of modelsOfWrite(op, this.board.writeUnitBytes)) {
           const id = `${this.board.id}:journal:${this.number}.${step}.${op.index}:${model}:${seed}`;
           const findings = this.#cut(op, model, id, type, text(value));

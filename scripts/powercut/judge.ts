@@ -52,6 +52,10 @@ function judgeImage({ flow, start, end }: Measure, view: FlashView, before: Flas
   const isConfirmed = view.running?.[0] === end.running?.[0] && !view.slots[5];
   if (view.floor > start.floor && !(isConfirmed && view.floor === end.floor))
     say("lostState", `floor ${view.floor} before the confirm`);
+  const [active, slotA, slotB, floor, , isTrial] = view.slots;
+  const other = active === 0 ? slotB : slotA;
+  if (isTrial && other && other[0] < floor)
+    say("lostState", "the way back is closed before the confirm");
   if (view.wipeStage || (flow.name === "recovery" && !view.running && !end.slots[5])) return;
   if (!view.running) say("unbootable", "no complete image is active");
   else if (!flow.sequences.includes(view.running[0]))
