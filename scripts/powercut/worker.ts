@@ -12,6 +12,8 @@ export interface Task {
 
 const tell = (news: unknown) => process.send!(news);
 
+// A cut is an exception, thrown many times a second; nobody reads where from.
+Error.stackTraceLimit = 0;
 process.once("message", ({ materials, options, share }: Task) => {
   for (const material of materials) {
     // The smallest board also bears cuts of the starts that follow.
