@@ -7,47 +7,46 @@ import type { Firmware } from "../cli/build/firmware.ts";
 export type BuildAsk = { id: number; boardId: string; appFile: string };
 export type BuildAnswer = { id: number; firmware: Firmware } | { id: number; error: string };
 
-/** Builds firmware away from the process where the boards live: a build would stop their time for seconds. One worker
- *  per board kind, so that the second build finds the first one's caches warm. */
+/** Builds firmware away from the process where the boards live: a build would stop their time for seconds. One worker,
+ *  so that each build finds the caches of the ones before warm. */
 export class Builder {
-  readonly #workers = new Map<string, ChildProcess>();
-  readonly #waiting = new Map<number, { boardId: string; take(answer: BuildAnswer): void }>();
+  #worker: ChildProcess | null = null;
+  readonly #waiting = new Map<number, (answer: BuildAnswer) => void>();
   #nextId = 1;
 
   /** @throws Error with the build's own words */
   async build(board: Board, appFile: string): Promise<Firmware> {
     const id = this.#nextId++;
     const answer = await new Promise<BuildAnswer>((take) => {
-      this.#waiting.set(id, { boardId: board.id, take });
-      this.#worker(board.id).send({ id, boardId: board.id, appFile } satisfies BuildAsk);
+      this.#waiting.set(id, take);
+      this.#start().send({ id, boardId: board.id, appFile } satisfies BuildAsk);
     });
     if ("error" in answer) throw new Error(`build of ${appFile} for ${board.id}: ${answer.error}`);
     return answer.firmware;
   }
 
-  /** Ends the workers; what they were building is given up. */
+  /** Ends the worker; what it was building is given up. */
   stop(): void {
-    for (const worker of this.#workers.values()) worker.kill("SIGKILL");
+    this.#worker?.kill("SIGKILL");
+    this.#worker = null;
   }
 
-  #worker(boardId: string): ChildProcess {
-    const known = this.#workers.get(boardId);
-    if (known) return known;
+  #start(): ChildProcess {
+    if (this.#worker) return this.#worker;
     // A child inherits the loader of this process from its arguments.
     const worker = fork(fileURLToPath(new URL("./buildWorker.ts", import.meta.url)));
     worker.on("message", (answer: BuildAnswer) => this.#settle(answer));
     worker.on("exit", () => {
-      this.#workers.delete(boardId);
-      for (const [id, one] of this.#waiting) {
-        if (one.boardId === boardId) this.#settle({ id, error: "the build process ended" });
+      for (const id of [...this.#waiting.keys()]) {
+        this.#settle({ id, error: "the build process ended" });
       }
     });
-    this.#workers.set(boardId, worker);
+    this.#worker = worker;
     return worker;
   }
 
   #settle(answer: BuildAnswer): void {
-    this.#waiting.get(answer.id)?.take(answer);
+    this.#waiting.get(answer.id)?.(answer);
     this.#waiting.delete(answer.id);
   }
 }

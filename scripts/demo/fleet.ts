@@ -110,8 +110,21 @@ export function boardOptions(
     // Device code here never loops without end, and a slow machine must not look like one that does.
     wallLimitMs: 0,
     // Only boards with little flash get packed tokens.
-    detokenise: made.board.plan.totalPages <= 10 ? detokenise : undefined,
+    detokenise: made.board.plan.totalPages <= 10 ? plainText : undefined,
   };
+}
+
+/** Devices evaluate the same few packed texts for every message: each is unpacked once for the whole fleet. */
+const plainTexts = new Map<string, string>();
+const plainTextsMax = 200;
+
+function plainText(packed: string): string {
+  const known = plainTexts.get(packed);
+  if (known !== undefined) return known;
+  if (plainTexts.size >= plainTextsMax) plainTexts.clear();
+  const plain = detokenise(packed);
+  plainTexts.set(packed, plain);
+  return plain;
 }
 
 /** Records what a board says on its cable.

@@ -1,4 +1,4 @@
-/** `npm run demo`: the life of a fleet, told while it happens. Issue of everything it shows is the real code. */
+/** `npm run demo`: the life of a fleet, told while it happens. Everything it shows is done by the real code. */
 import { badRelease } from "./chapters/badRelease.ts";
 import { birth } from "./chapters/birth.ts";
 import { claim } from "./chapters/claim.ts";
@@ -38,9 +38,10 @@ async function play(options: DemoOptions): Promise<number> {
   process.on("SIGTERM", stop);
   process.on("exit", () => stage.killChildren());
   try {
+    const givenUp = rejectionOf(interrupt.signal);
     for (const [at, chapter] of chapters.entries()) {
       view.chapter(at + 1, chapters.length, chapter.title);
-      await chapter.play(stage);
+      await Promise.race([chapter.play(stage), givenUp]);
     }
     view.busy("reading every figure from the agent's log and the flash images");
     const facts = await readFacts(stage, startedMs);
@@ -55,6 +56,16 @@ async function play(options: DemoOptions): Promise<number> {
     process.stderr.write(`${(error as Error).stack}\n`);
     return tellFailure(stage, { failed: (error as Error).message });
   }
+}
+
+/** Rejects when the signal says so, whatever a chapter waits for then. */
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const rejection = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  // Between two chapters nobody listens, and that is no error.
+  rejection.catch(() => undefined);
+  return rejection;
 }
 
 /** Checks the figures, ends or keeps everything, and prints the last line. */
@@ -76,6 +87,7 @@ async function finish(stage: Stage, facts: Facts, interrupted: AbortSignal): Pro
 async function keepRunning(stage: Stage, facts: Facts, interrupted: AbortSignal): Promise<void> {
   const { view, agent, boards } = stage;
   boards.endTimeLapse();
+  stage.builder.stop();
   view.close();
   process.stdout.write(
     `\nThe agent and the fleet go on until Ctrl-C.\n` +

@@ -11,13 +11,13 @@ export const birth: Chapter = {
   async play(stage) {
     const { view } = stage;
     view.busy("making keys");
+    const building = stage.build("v10");
     await stage.prepare();
     view.good(
       "Release key made: HSS/LMS, height 10, 1,024 signatures; root keys: 2 of 3 must sign.",
     );
     view.busy("building release 1.0 for three boards and starting the agent");
-    const started = Promise.all([stage.build("v10"), startAgent(stage)]);
-    const [firmware] = await started;
+    const [firmware] = await Promise.all([building, startAgent(stage)]);
     for (const [board, { core, imageText, sizes }] of firmware) {
       const coreBytes = sizes.find(({ name }) => name === "core")?.bytes ?? core.coreText.length;
       view.say(`1.0 for ${board}: core ${coreBytes} B, framework and app ${imageText.length} B.`);
