@@ -51,6 +51,9 @@ async function play(options: DemoOptions): Promise<number> {
     await stage.close();
     if (interrupt.signal.aborted) {
       stage.removeFolder();
+      process.stdout.write(
+        "Interrupted: everything that ran is ended, the work folder is removed.\n",
+      );
       return interruptedCode;
     }
     process.stderr.write(`${(error as Error).stack}\n`);
