@@ -88,14 +88,15 @@ export function judgeVitals(
   const othersByBoard = groupByBoard(others);
   const comparisons: BoardComparison[] = [];
   const waitingFor: string[] = [];
+  const soakMs = record.policy.waves[record.wave]!.soakMs;
+  const isSoaked = record.soakStartedMs !== null && nowMs - record.soakStartedMs >= soakMs;
   for (const [board, devices] of byBoard) {
-    const result = compareBoard(record, vitals, board, devices, othersByBoard.get(board) ?? []);
+    const old = othersByBoard.get(board) ?? [];
+    const result = compareBoard(record, vitals, board, devices, old, isSoaked);
     if (result === "waiting") waitingFor.push(board);
     else if (result !== null) comparisons.push(result);
   }
   if (comparisons.length === 0) return { isWorse: false, words: null, waitingFor };
-  const soakMs = record.policy.waves[record.wave]!.soakMs;
-  const isSoaked = record.soakStartedMs !== null && nowMs - record.soakStartedMs >= soakMs;
   const evidence = isSoaked ? vitalsEvidence.atGate : vitalsEvidence.early;
   const limit = record.policy.thresholds.batterySlopeRatio;
   // The past was another time: an outage or a cold night falls on one side only. It counts once a soak has spread it out.
@@ -117,6 +118,7 @@ function compareBoard(
   board: string,
   updated: DeviceFacts[],
   others: DeviceFacts[],
+  isSoaked: boolean,
 ): BoardComparison | "waiting" | null {
   const { sequence } = record.policy;
   const sinceMs = record.waveStartedMs;
@@ -144,9 +146,13 @@ function compareBoard(
     ["ownPast", () => pastDrains(updated, vitals, sequence, sinceMs, metric, samplesMin)],
   ];
   // Someone on the old release reports this metric but too seldom so far. That comparison is waited for: the devices'
-  // own past was another time, and could call a good release bad.
-  const canCome = others.some((device) => (vitals[device.serial] ?? []).some(isOld));
+  // own past was another time, and could call a good release bad. So is the one with the held-back devices, which stay
+  // as they are, but only as long as the soak lasts.
+  const reports = (device: DeviceFacts) => (vitals[device.serial] ?? []).some(isOld);
+  const canCome = others.some(reports);
+  const heldCanCome = others.some((device) => held.has(device.serial) && reports(device));
   for (const [baseline, read] of sides) {
+    if (baseline === "notUpdated" && heldCanCome && !isSoaked) return "waiting";
     if (baseline === "ownPast" && canCome) return "waiting";
     const base = read();
     if (base.length === 0) continue;
