@@ -17,7 +17,9 @@ export const badRelease: Chapter = {
   title: "Release 1.2 is bad",
   async play(stage) {
     const { view, watch } = stage;
-    view.say("It drains the battery four times as fast, and on a Puck.js it ends at every start.");
+    view.say(
+      "It reads four times as often, which drains the battery, and on a Puck.js it ends at every start.",
+    );
     await publish(stage, release);
     const started = await rollOut(stage, release, 6000, thresholds);
     const canaries = Object.keys(started.assigned).filter((one) => started.assigned[one] === 0);
