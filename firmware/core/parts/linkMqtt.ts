@@ -41,13 +41,17 @@ export default (k: Kit) =>
       for (let i = 0; i < 16; i++) hex += (tag[i]! + 256).toString(16).slice(1);
       return counter + "." + (key ? key[0] : 0) + "." + hex;
     };
+    /** Tries again after a doubled pause, half of it random: after an outage a fleet must not come back as one. */
+    const retry = () => {
+      k.h.after(connect, retryMs / 2 + (retryMs * k.random(1)[0]!) / 512);
+      retryMs = retryMs * 2 > retryMsMax ? retryMsMax : retryMs * 2;
+    };
     const down = () => {
       if (!socket) return;
       socket = null;
       up = false;
       buffer = "";
-      k.h.after(connect, retryMs);
-      retryMs = retryMs * 2 > retryMsMax ? retryMsMax : retryMs * 2;
+      retry();
     };
     const received = (type: number, body: string) => {
       if (type === 32) {
@@ -62,22 +66,28 @@ export default (k: Kit) =>
       }
     };
     const connect = () => {
-      const s: DeviceSocket = require("net").connect(
-        { host: idText(IdAt.Host, 46), port: idNumber(IdAt.Port, 2) },
-        () => {
-          const serial = k.serial;
-          packet(16, [
-            text("MQTT"),
-            4,
-            0xc2,
-            0,
-            keepAliveS,
-            text(serial),
-            text(serial),
-            text(password()),
-          ]);
-        },
-      );
+      let s: DeviceSocket;
+      try {
+        s = require("net").connect(
+          { host: idText(IdAt.Host, 46), port: idNumber(IdAt.Port, 2) },
+          () => {
+            const serial = k.serial;
+            packet(16, [
+              text("MQTT"),
+              4,
+              0xc2,
+              0,
+              keepAliveS,
+              text(serial),
+              text(serial),
+              text(password()),
+            ]);
+          },
+        );
+      } catch {
+        // No network yet: the interpreter throws. That is the world's fault, not a crash of this image.
+        return retry();
+      }
       socket = s;
       s.on("data", (data) => {
         if (socket !== s) return;
