@@ -42,7 +42,9 @@ const refusalEventLimit = { burst: 10, refillMs: 60_000 };
 /** Builds the protocol side of the agent. It keeps no truth in memory: another one over the same store goes on where this
  *  one stopped. */
 export function createContact(ports: AgentPorts): Contact {
-  const queue = new KeyedQueue();
+  const queue = new KeyedQueue((key, err) =>
+    ports.log.error({ key, err }, "a device's message was not dealt with"),
+  );
   const unauthenticated = new RateLimiter(unauthenticatedLimit);
   const helloWanted = new RateLimiter(helloWantedLimit);
   const refusalEvents = new RateLimiter(refusalEventLimit);

@@ -8,10 +8,16 @@ export const queuedKeysMax = 20_000;
 /** Bounded queue per key. */
 export class KeyedQueue {
   #chains = new Map<string, { waiting: number; tail: Promise<void> }>();
+  readonly #failed: (key: string, error: unknown) => void;
+
+  /** @param failed told of a job that threw; it must not throw itself */
+  constructor(failed: (key: string, error: unknown) => void) {
+    this.#failed = failed;
+  }
 
   /** Runs the job after all earlier ones of its key.
    *  @returns promise of its end; null when the queue of this key, or of all keys, is full and the job was dropped
-   *  @throws never: a job that throws is its own business and does not stop the ones behind it */
+   *  @throws never: a job that throws is reported and does not stop the ones behind it */
   run(key: string, job: () => Promise<void>): Promise<void> | null {
     let chain = this.#chains.get(key);
     if (!chain) {
@@ -24,7 +30,7 @@ export class KeyedQueue {
     current.waiting++;
     current.tail = current.tail
       .then(job)
-      .catch(() => undefined)
+      .catch((error: unknown) => this.#failed(key, error))
       .then(() => {
         current.waiting--;
         if (current.waiting === 0) this.#chains.delete(key);
