@@ -14,4 +14,5 @@ export const enum Part {
   Wipe = 11,
   Link = 12,
   Recovery = 13,
+  Signed = 14,
 }

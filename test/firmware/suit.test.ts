@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Kit } from "../../firmware/core/kit.ts";
 import lmsPart from "../../firmware/core/parts/lms.ts";
+import signed from "../../firmware/core/parts/signed.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
@@ -53,7 +54,7 @@ const verdict = (e: Uint8Array, k = kit()): unknown => {
   const real = process.version;
   Object.defineProperty(process, "version", { value: "2v29", configurable: true });
   try {
-    return suit(k)(e);
+    return suit(k)(signed(k)(e));
   } catch (code) {
     return code;
   } finally {

@@ -2,6 +2,7 @@ import type { Kit } from "../../firmware/core/kit.ts";
 import frames from "../../firmware/core/parts/frames.ts";
 import handshake from "../../firmware/core/parts/handshake.ts";
 import lms from "../../firmware/core/parts/lms.ts";
+import signed from "../../firmware/core/parts/signed.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import { Part } from "../../firmware/core/parts.ts";
 import { drbg, drbgBytes } from "../../firmware/crypto/drbg.ts";
@@ -21,6 +22,7 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
       if (p === Part.Frames) return frames(k);
       if (p === Part.Handshake) return handshake(k);
       if (p === Part.Lms) return lms(k);
+      if (p === Part.Signed) return signed(k);
       if (p === Part.Suit) return suit(k);
       throw new Error(`part ${p} is not in the test kit`);
     },

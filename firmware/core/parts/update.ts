@@ -98,9 +98,9 @@ export default (k: Kit) =>
       // Later, when the message that brought the last block is gone from memory.
       k.h.after(() => {
         try {
-          const whole = envelope!;
+          const signed: Bytes = k.part(Part.Signed)(envelope!);
           envelope = null;
-          begin(k.part(Part.Suit)(whole));
+          begin(k.part(Part.Suit)(signed));
         } catch (e) {
           failed(e);
         }
