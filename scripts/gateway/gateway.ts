@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import mqtt, { type MqttClient } from "mqtt";
 import { encodeLine, LineDecoder, linePayloadBytesMax } from "../../firmware/protocol/host/line.ts";
 import { messageBytesMax } from "../../firmware/protocol/limits.ts";
+import { Carriers } from "./carriers.ts";
 import { Outbox } from "./outbox.ts";
 import { serialNamedIn } from "./route.ts";
 
@@ -33,7 +34,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   #client: MqttClient | null = null;
   #server: Server | null = null;
-  #links = new Map<string, Link>();
+  #carriers = new Carriers<Link>();
   #open = new Set<Link>();
   #outbox = new Outbox();
 
@@ -90,10 +91,8 @@ export class Gateway {
     const gone = () => {
       if (!this.#open.delete(link)) return;
       link.close();
-      for (const serial of link.serials) {
-        if (this.#links.get(serial) === link) this.#links.delete(serial);
-      }
-      this.#log(`link closed: ${[...link.serials].join(", ") || "no device"}`);
+      const serials = this.#carriers.closed(link);
+      this.#log(`link closed: ${serials.join(", ") || "no device"}`);
     };
     stream.on("close", gone);
     stream.on("error", gone);
@@ -102,9 +101,11 @@ export class Gateway {
 
   /** Ends links and connections. */
   async stop(): Promise<void> {
-    for (const link of this.#open) link.close();
+    for (const link of this.#open) {
+      link.close();
+      this.#carriers.closed(link);
+    }
     this.#open.clear();
-    this.#links.clear();
     const server = this.#server;
     if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
     await this.#client?.endAsync(true);
@@ -114,9 +115,12 @@ export class Gateway {
     if (bytes.length > messageBytesMax) return;
     const named = serialNamedIn(bytes);
     if (named !== null) {
-      if (this.#links.get(named) !== link) this.#log(`link carries ${named}`);
-      this.#links.set(named, link);
-      link.learn(named);
+      if (link.lastSerial !== named) this.#log(`link names ${named}`);
+      link.lastSerial = named;
+      if (!this.#carriers.asked(link, named, bytes, performance.now())) {
+        link.close();
+        return;
+      }
     }
     // A sealed frame names nobody: it belongs to the device that shook hands on this line last.
     const serial = named ?? link.lastSerial;
@@ -132,7 +136,7 @@ export class Gateway {
 
   #down(topic: string, bytes: Uint8Array): void {
     const serial = topic.slice(topic.lastIndexOf("/") + 1);
-    this.#links.get(serial)?.send(bytes);
+    for (const link of this.#carriers.linesFor(serial, bytes, performance.now())) link.send(bytes);
   }
 
   #log(text: string): void {
@@ -140,12 +144,9 @@ export class Gateway {
   }
 }
 
-/** Serials one line may name over its life; a line with more is a mistake or an attempt. */
-const serialsPerLinkMax = 16;
-
 /** One line: frames in, frames out. */
 class Link {
-  readonly serials = new Set<string>();
+  /** the device that a plain message named last: sealed frames are taken to be its */
   lastSerial: string | null = null;
   readonly #stream: Duplex;
   readonly #decoder = new LineDecoder();
@@ -160,13 +161,6 @@ class Link {
         for (const payload of this.#decoder.idle()) take(payload);
       }, lineIdleMs);
     });
-  }
-
-  /** Remembers the device that speaks here now. */
-  learn(serial: string): void {
-    this.lastSerial = serial;
-    this.serials.add(serial);
-    if (this.serials.size > serialsPerLinkMax) this.close();
   }
 
   /** Sends to the device; dropped when the line is too far behind, because the agent sends again. */

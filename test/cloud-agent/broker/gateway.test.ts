@@ -7,6 +7,7 @@ import { createDeviceService } from "../../../cloud-agent/session/service.ts";
 import type { Heard, HostDevice } from "../../../firmware/protocol/host/hostDevice.ts";
 import { encodeLine, LineDecoder } from "../../../firmware/protocol/host/line.ts";
 import { Lifecycle, Suite } from "../../../firmware/protocol/messages.ts";
+import { serialsPerLineMax } from "../../../scripts/gateway/carriers.ts";
 import { Gateway } from "../../../scripts/gateway/gateway.ts";
 import { Outbox, outboxPerDeviceMax } from "../../../scripts/gateway/outbox.ts";
 import { serialNamedIn } from "../../../scripts/gateway/route.ts";
@@ -133,6 +134,64 @@ describe("the gateway", () => {
     one.heard.length = 0;
     one.send(one.device.seal(one.device.checkIn()));
     expect(await one.until("reply")).toContain("reply");
+  });
+});
+
+describe("a line that names another line's device", () => {
+  const serial = "LINE-0001";
+  const raw = () => {
+    const socket = connect(linePort, "127.0.0.1");
+    sockets.push(socket);
+    const decoder = new LineDecoder();
+    const got: Uint8Array[] = [];
+    socket.on("data", (chunk) => got.push(...decoder.push(chunk)));
+    return { got, send: (bytes: Uint8Array) => socket.write(encodeLine(bytes)) };
+  };
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 150));
+
+  it("gets the answer to its own HELLO, and nothing else of that device", async () => {
+    const own = await bench.device(serial);
+    const one = dial(own);
+    one.send(own.hello());
+    await one.until("reply");
+    const thief = raw();
+    thief.send((await bench.device(serial)).hello());
+    await settle();
+    expect(thief.got.map((bytes) => bytes[1])).toEqual([2]);
+    one.heard.length = 0;
+    one.send(own.seal(own.checkIn()));
+    expect(await one.until("reply")).toContain("reply");
+    await settle();
+    expect(thief.got.filter((bytes) => bytes[0] === 7)).toEqual([]);
+  });
+  it("cannot take over by a PROVE that is not by the device's key", async () => {
+    const own = await bench.device(serial);
+    const one = dial(own);
+    one.send(own.hello());
+    await one.until("reply");
+    const other = await bench.device(serial);
+    const heard = await bench.say(other, other.hello());
+    if (heard[0]?.kind !== "challenge") throw new Error("no challenge");
+    heard[0].prove[heard[0].prove.length - 1]! ^= 1;
+    const thief = raw();
+    thief.send(heard[0].prove);
+    await settle();
+    expect(thief.got.map((bytes) => bytes[1])).toEqual([9]);
+    one.heard.length = 0;
+    one.send(own.seal(own.checkIn()));
+    expect(await one.until("reply")).toContain("reply");
+    await settle();
+    expect(thief.got.filter((bytes) => bytes[0] === 7)).toEqual([]);
+  });
+  it("is closed when it names more devices than a line may", async () => {
+    const socket = connect(linePort, "127.0.0.1");
+    sockets.push(socket);
+    const closed = new Promise((resolve) => socket.on("close", resolve));
+    for (let i = 0; i <= serialsPerLineMax; i++) {
+      const device = await bench.device(`MANY-${1000 + i}`);
+      socket.write(encodeLine(device.hello()));
+    }
+    await closed;
   });
 });
 
