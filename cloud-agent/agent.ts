@@ -1,6 +1,5 @@
 /** The agent as one object: composes store, device service, HTTP API and rollout loop. */
 
-import { createHmac } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { certificatePublicKey, certifyWipe } from "./core/certificates.ts";
@@ -10,7 +9,8 @@ import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
 import { createOffers, LabOffers } from "./offers.ts";
 import type { AgentConfig } from "./platform/config.ts";
-import { certificateKey, masterKey } from "./platform/keys.ts";
+import { certificateKey } from "./platform/keys.ts";
+import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/masterKeys.ts";
 import { every } from "./platform/timer.ts";
 import { createRolloutLoop } from "./rolloutLoop.ts";
 import { createDeviceService } from "./session/service.ts";
@@ -93,10 +93,20 @@ async function startParts(config: AgentConfig, edges: AgentEdges): Promise<Parts
 async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): Promise<Parts> {
   const { clock, random, log } = edges;
   const dataIsNew = (await store.tx((tx) => tx.meta("kmCheck"))) === null;
-  const km = masterKey({ dataDir: config.data, kmHex: config.km, dataIsNew }, random);
+  const masterKeys = await openMasterKeys(
+    {
+      dataDir: config.data,
+      activeId: config.kmId,
+      kmHex: config.km,
+      otherIds: config.kmIds,
+      command: config.kmCommand,
+      dataIsNew,
+    },
+    random,
+  );
   // Both files exist before the database says so: an agent killed in its first start can begin again.
   const signingKey = certificateKey({ dataDir: config.data, dataIsNew });
-  await checkMasterKey(store, km);
+  await checkMasterKeys(store, masterKeys, edges);
   await firstAdministrator(store, config, edges);
   await recordStart(store, edges);
 
@@ -106,7 +116,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     clock,
     random,
     log,
-    keys: { km: (kmId) => (kmId === config.kmId ? km : null) },
+    keys: { km: masterKeys.get, activeId: masterKeys.activeId },
     config: {
       mqttPort: config.mqttPort,
       mqttHost: config.mqttHost,
@@ -163,17 +173,28 @@ async function stopParts(parts: Parts): Promise<void> {
   await parts.store.close();
 }
 
-/** A wrong master key would answer every device with a wrong MAC; it is found before the first one asks. */
-async function checkMasterKey(store: Store, km: Uint8Array): Promise<void> {
-  const check = createHmac("sha256", km).update("FL1-km-check").digest("hex").slice(0, 32);
+/** A wrong master key would answer every device with a wrong MAC; it is found before the first one asks. A number that is
+ *  new here is noted and told in the log. */
+async function checkMasterKeys(store: Store, keys: MasterKeys, edges: AgentEdges): Promise<void> {
   await store.tx(async (tx) => {
-    const stored = await tx.meta("kmCheck");
-    if (stored === null) return tx.putMeta("kmCheck", check);
-    if (stored === check) return;
-    throw new AgentError(
-      AgentCode.KeyFileInvalid,
-      "master key: expected the one this database was made with, got another",
-    );
+    const known: Record<string, string> = JSON.parse((await tx.meta("kmCheck")) ?? "{}");
+    for (const id of keys.ids) {
+      const check = masterKeyCheck(keys.get(id)!);
+      known[id] ??= check;
+      if (known[id] === check) continue;
+      throw new AgentError(
+        AgentCode.KeyFileInvalid,
+        `master key ${id}: expected the one this database was made with, got another`,
+      );
+    }
+    const text = JSON.stringify(known);
+    if (text !== (await tx.meta("kmCheck"))) await tx.putMeta("kmCheck", text);
+    const before = await tx.meta("kmActive");
+    if (before === String(keys.activeId)) return;
+    await tx.putMeta("kmActive", String(keys.activeId));
+    if (before === null) return;
+    const words = `Master key ${keys.activeId} is the active one now; it was ${before}.`;
+    await tx.appendEvent({ kind: "masterKeyRotated", text: words }, edges.clock.nowMs());
   });
 }
 

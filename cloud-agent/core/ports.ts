@@ -58,6 +58,8 @@ export interface AgentPorts {
   keys: {
     /** @returns the 32-byte master key with this id, null when this agent does not hold it */
     km(kmId: number): Uint8Array | null;
+    /** the key that new births and key changes use */
+    activeId: number;
   };
   config: DeviceServiceConfig;
   /** Asked at each authenticated check-in, after the device record was brought up to date.

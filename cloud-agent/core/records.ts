@@ -9,6 +9,9 @@ export interface DeviceRecord {
   lifecycle: Lifecycle;
   /** current key epoch; a pending grant makes epoch + 1 acceptable too */
   epoch: number;
+  /** epoch of a key change → number of the master key that this epoch and later ones follow from; before the first one:
+   *  the birth's */
+  epochKmIds?: Record<number, number>;
   grantPending: boolean;
   /** hex, 8 bytes; set while a claim is pending or done */
   claimId: string | null;

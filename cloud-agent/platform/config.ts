@@ -5,6 +5,7 @@ import { z } from "zod";
 import { AgentCode, AgentError } from "../core/errors.ts";
 
 const port = z.coerce.number().int().min(0).max(65535);
+const kmNumber = z.coerce.number().int().min(1).max(0xffffffff);
 const flag = z.union([z.boolean(), z.enum(["true", "false", "1", "0"])]).transform((value) => {
   return value === true || value === "true" || value === "1";
 });
@@ -18,12 +19,23 @@ const schema = z.strictObject({
   /** 0 picks a free port */
   mqttPort: port.default(1883),
   mqttHost: z.string().min(1).default("0.0.0.0"),
-  /** master key, 32 bytes hex; omitted: file km.key in the data folder, made at the first start */
+  /** active master key, 32 bytes hex; omitted: from kmCommand, else file km.key (number 1) or km-N.key in the data
+   *  folder, made at the first start */
   km: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, "expected 64 hex digits")
     .optional(),
-  kmId: z.coerce.number().int().min(1).max(0xffffffff).default(1),
+  /** number of the master key that new births and key changes use */
+  kmId: kmNumber.default(1),
+  /** numbers of further master keys that devices in the field still follow from; those in files need not be named */
+  kmIds: z
+    .preprocess(
+      (value) => (typeof value === "string" ? value.split(",").filter(Boolean) : value),
+      z.array(kmNumber).max(100),
+    )
+    .default([]),
+  /** program that prints the master key whose number is its argument, 64 hex digits, within 10 s */
+  kmCommand: z.string().min(1).optional(),
   /** token of the first administrator; omitted: made and shown once at the first start */
   adminToken: z.string().min(16).max(256).optional(),
   /** public release keys: a folder with keyset-1.cbor, keyset-2.cbor …, one such file, or JSON (core/releaseKeys.ts);

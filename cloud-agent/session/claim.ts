@@ -5,7 +5,7 @@ import type { Commit } from "../../firmware/protocol/host/deviceMessages.ts";
 import { commitMac, ownerKey, possessionProof } from "../../firmware/protocol/host/kdf.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import type { DeviceRecord } from "../core/records.ts";
-import { hex, keyOf, masterKeyOf, type Step, unhex } from "./context.ts";
+import { hex, keyedNext, keyOf, masterKeyOf, type Step, unhex } from "./context.ts";
 
 /** Judges the possession proof of an accepted PROVE. A right one while the intent is open uses up its popKey: from then on
  *  the same GRANT is sent at every contact until COMMIT.
@@ -31,7 +31,7 @@ export async function judgePossession(
   }
   const text = "The device proved possession and is given its new key.";
   await tx.appendEvent({ kind: "possessionProven", serial, text }, incoming.nowMs);
-  return { ...device, claimPopKey: null, grantPending: true };
+  return keyedNext(step.ports, { ...device, claimPopKey: null, grantPending: true }, device.epoch);
 }
 
 /** True while a claim waits for the device's possession proof. */
@@ -54,7 +54,7 @@ export function pendingGrant(step: Step, device: DeviceRecord): CloudMessage | n
     claimId: unhex(claimId),
     epoch,
     deviceKey: keyOf(step.ports, device, epoch),
-    ownerKey: ownerKey(masterKeyOf(step.ports, device), device.serial, epoch),
+    ownerKey: ownerKey(masterKeyOf(step.ports, device, epoch), device.serial, epoch),
     checkInS: device.checkInS || step.ports.config.checkInS,
   };
 }

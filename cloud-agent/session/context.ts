@@ -47,26 +47,46 @@ export class Refusal extends CodedError {
   }
 }
 
-/** Device key of an epoch. @throws Refusal NotProvisioned when this agent does not hold the device's master key */
+/** Device key of an epoch. @throws Refusal NotProvisioned when this agent does not hold the epoch's master key */
 export function keyOf(ports: AgentPorts, device: DeviceRecord, epoch: number): Uint8Array {
-  return deviceKeyAt(masterKeyOf(ports, device), device.birth, epoch);
+  return deviceKeyAt(masterKeyOf(ports, device, epoch), device.birth, epoch);
 }
 
 /** Key of the stateless challenges for this device. */
 export function challengeKeyOf(ports: AgentPorts, device: DeviceRecord): Uint8Array {
-  return agentKey(masterKeyOf(ports, device));
+  return agentKey(masterKeyOf(ports, device, 0));
 }
 
-/** Master key the device was born under. @throws Refusal NotProvisioned */
-export function masterKeyOf(ports: AgentPorts, device: DeviceRecord): Uint8Array {
-  const km = ports.keys.km(device.birth.kmId);
+/** Number of the master key that a device's key of this epoch follows from: the newest that a key change up to it
+ *  moved to (`keyedNext`), else the one it was born under. */
+export function masterKeyIdOf(device: DeviceRecord, epoch: number): number {
+  const settled = Object.keys(device.epochKmIds ?? {})
+    .map(Number)
+    .filter((at) => at <= epoch);
+  return settled.length > 0 ? device.epochKmIds![Math.max(...settled)]! : device.birth.kmId;
+}
+
+/** That master key. @throws Refusal NotProvisioned */
+export function masterKeyOf(ports: AgentPorts, device: DeviceRecord, epoch: number): Uint8Array {
+  const id = masterKeyIdOf(device, epoch);
+  const km = ports.keys.km(id);
   if (!km) {
-    throw new Refusal(Code.NotProvisioned, `master key ${device.birth.kmId} is not held here`, {
+    throw new Refusal(Code.NotProvisioned, `master key ${id} is not held here`, {
       serial: device.serial,
       retryAfterS: 300,
     });
   }
   return km;
+}
+
+/** Settles that the key after this epoch follows from the active master key: so a fleet moves to a new one, device by
+ *  device, with the key changes that happen anyway. The first decision stands, because the device may hold the key. */
+export function keyedNext(ports: AgentPorts, device: DeviceRecord, epoch: number): DeviceRecord {
+  const next = epoch + 1;
+  const { activeId } = ports.keys;
+  const isSettled = device.epochKmIds?.[next] !== undefined;
+  if (isSettled || masterKeyIdOf(device, next) === activeId) return device;
+  return { ...device, epochKmIds: { ...device.epochKmIds, [next]: activeId } };
 }
 
 /** Keys of a stored session: derived again, because the row holds nothing secret. */

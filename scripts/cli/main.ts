@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { register as registerGateway } from "../gateway/command.ts";
 import { register as registerBuild } from "./build/command.ts";
 import { register as registerKeys } from "./keys/command.ts";
+import { register as registerKm } from "./km/command.ts";
 import { register as registerRelease } from "./release/command.ts";
 import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
 
@@ -16,6 +17,7 @@ export function createProgram(): Command {
     .showHelpAfterError("Try --help.");
   for (const register of [
     registerKeys,
+    registerKm,
     registerBuild,
     registerRelease,
     registerGateway,

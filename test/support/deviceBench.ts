@@ -64,7 +64,7 @@ export async function openDeviceBench(): Promise<DeviceBench> {
     clock: { nowMs: () => bench.nowMs },
     random,
     log: { debug: quiet, info: quiet, warn: quiet, error: (f, m) => console.error(m, f) },
-    keys: { km: (id) => (id === 1 ? km : null) },
+    keys: { km: (id) => (id === 1 ? km : null), activeId: 1 },
     config: { mqttPort: 0, mqttHost: "127.0.0.1", checkInS: 300, lab: false },
     offerFor: async () => bench.offer,
     image: async (_tx, _device, sequence) =>

@@ -10,6 +10,10 @@ export type ToolCode =
   | "KEYS_MISSING"
   | "KEYS_DAMAGED"
   | "KEYS_HEIGHT"
+  | "KM_EXISTS"
+  | "KM_INPUT"
+  | "KM_MISSING"
+  | "KM_SHARES"
   | "RELEASE_INPUT"
   | "CERTIFICATE_INPUT"
   | "CERTIFICATE_INVALID";

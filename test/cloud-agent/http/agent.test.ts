@@ -79,7 +79,7 @@ describe("an agent", () => {
   it("refuses a master key that is not its database's", async () => {
     await (await start({ km: "11".repeat(32) })).stop();
     await expect(start({ km: "22".repeat(32) })).rejects.toMatchObject({
-      message: "master key: expected the one this database was made with, got another",
+      message: "master key 1: expected the one this database was made with, got another",
     });
     await start({ km: "11".repeat(32) });
   });
@@ -141,6 +141,7 @@ describe("settings", () => {
       mqttPort: 1883,
       mqttHost: "0.0.0.0",
       kmId: 1,
+      kmIds: [],
       lab: true,
       tickMs: 50,
       checkInS: 5,

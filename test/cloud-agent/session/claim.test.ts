@@ -165,3 +165,37 @@ describe("a claim that is refused", () => {
 function image() {
   return { envelope: new Uint8Array(9), payload: new Uint8Array(100) };
 }
+
+describe("a claim after the master key was changed", () => {
+  const nextKm = new Uint8Array(32).fill(0x77);
+  beforeEach(() => {
+    const { keys } = bench.ports;
+    const first = keys.km;
+    keys.km = (id) => (id === 2 ? nextKm : first(id));
+    keys.activeId = 2;
+  });
+  it("gives the device a key of the new one, and the device stays with it", async () => {
+    await bench.claim(serial);
+    const heard = await bench.shakeHands(device);
+    expect(messageOf(heard, "grant").deviceKey).toEqual(deviceKey(nextKm, serial, 1));
+    expect(messageOf(heard, "grant").ownerKey).toEqual(ownerKey(nextKm, serial, 1));
+    expect(kinds(await commit(heard))).toEqual(["ack"]);
+    expect((await bench.record(serial)).epochKmIds).toEqual({ 1: 2 });
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+  });
+  it("keeps the GRANT that a device may already hold when the master key changes again", async () => {
+    await bench.claim(serial);
+    await bench.shakeHands(device);
+    bench.ports.keys.activeId = 1;
+    const again = await bench.shakeHands(device);
+    expect(messageOf(again, "grant").deviceKey).toEqual(deviceKey(nextKm, serial, 1));
+  });
+  it("is answered with a wait, not with a wrong key, by an agent that does not hold the device's", async () => {
+    await bench.claim(serial);
+    await commit(await bench.shakeHands(device));
+    const { keys } = bench.ports;
+    const both = keys.km;
+    keys.km = (id) => (id === 2 ? null : both(id));
+    expect(kinds(await bench.say(device, device.hello()))).toEqual(["refused 24"]);
+  });
+});
