@@ -50,6 +50,11 @@ export const enum Code {
   FloorAboveSequence = 118,
   UpdateDeferred = 119,
 
+  TrialVitals = 150,
+  SettingUnknown = 151,
+  SettingType = 152,
+  SettingRange = 153,
+
   FlashWrite = 200,
   FlashErase = 201,
   FlashUnaligned = 202,

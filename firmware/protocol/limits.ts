@@ -18,6 +18,15 @@ export const trialBootsMax = 10;
 export const failTextCharsMax = 48;
 /** Accumulated uptime that a trial has when the manifest does not say. */
 export const trialMinutesDefault = 60;
+/** Calm that a trial needs between the agent's first answer and its confirm: one check-in interval within these
+ *  bounds. A release that ends soon after it was heard must not be confirmed by then. */
+export const trialCalmMsMin = 3_000;
+export const trialCalmMsMax = 60_000;
+/** Characters of a text among the settings, and of a setting's name. */
+export const settingTextCharsMax = 48;
+export const settingNameCharsMax = 16;
+/** Settings and flags of a device. One message: 16 keys × (16 + 48 bytes) + frame < messageBytesMax. */
+export const settingsMax = 16;
 /** Pause between two handshakes that the agent asked for. */
 export const helloWantedPauseMs = 5_000;
 /** CHAL is refused when it answers a HELLO older than this. */

@@ -1,16 +1,46 @@
 /** What a customer's app gets and gives. */
 
-/** Handed to `start`. */
+/** One setting that the owner may change, declared by the app. The agent checks a wish against it before it sends it, and the
+ *  device checks it again; what does not fit is refused with a code and the value before it stays.
+ *  Source: SPEC.md §10 */
+export type Setting =
+  | {
+      type: "number";
+      /** what holds until the owner sets something; a whole number within min..max */
+      default: number;
+      /** least and greatest value, whole numbers of 32 bits; default any */
+      min?: number;
+      max?: number;
+      /** the only values allowed; default any */
+      choices?: readonly number[];
+    }
+  | {
+      type: "string";
+      /** at most 48 characters of ASCII */
+      default: string;
+      /** most characters; default 48 */
+      max?: number;
+      choices?: readonly string[];
+    }
+  | { type: "boolean"; default: boolean };
+
+/** Handed to `start`. It stays valid until the next start; keep it. */
 export interface Device {
-  /** serial from the factory */
+  /** serial from the factory: `[A-Z0-9-]{4,23}` */
   serial: string;
-  /** Reports one reading of a declared metric; the agent gets least, greatest and last since the last check-in.
-   *  @param value whole number; @throws "metric NAME is not declared" */
+  /** Reports one reading of a declared metric; the agent gets least, greatest and last since its last answer.
+   *  @param value any number, rounded to a whole one; NaN is no reading. Choose the unit so that whole numbers do: millivolt
+   *  @throws "metric NAME is not declared" for a name that is not in `metrics`, longer than 16 characters, or the ninth */
   metric(name: string, value: number): void;
-  /** Value that the owner set in the cloud, or undefined. */
+  /** Value of a declared setting: the owner's, else its default. Costs no flash access.
+   *  @returns undefined for a name that `settings` does not declare */
   setting(name: string): number | string | boolean | undefined;
-  /** Called when the owner's settings have changed. */
+  /** Calls fn each time the owner's settings or flags have changed. One function; a second call replaces the first. */
   onSettings(fn: () => void): void;
+  /** True while the owner has this flag on and its expiry has not come. An expired flag stays off, also after a restart.
+   *  Before the first contact of a start the last time known counts, which is at most a day behind. @param name at most 14
+   *  characters. Source: SPEC.md §10 */
+  flag(name: string): boolean;
 }
 
 /** A part of flash or a peripheral that holds owner data and must be gone after a wipe. */
@@ -22,14 +52,23 @@ export interface Region {
 
 /** The module that `fleetling build` takes. */
 export interface App {
-  /** Starts the app. Called once per start, when the device is claimed. An error here fails a trial. */
+  /** Starts the app. Called once per start, when the device is claimed. An error here, or later in a callback, ends the
+   *  start; three in a row end a trial. */
   start(device: Device): void;
-  /** false keeps a release on trial from being confirmed. Default: healthy. */
-  healthy?(): boolean;
-  /** false holds the restart into a new release (a moving motor). At most a day. Default: ready. */
+  /** Anything but true keeps a release on trial from being confirmed; a string says why (at most 48 characters reach the
+   *  agent). Asked after a time of calm, at each answer of the agent and each minute, until true or the trial's deadline.
+   *  Default: healthy. */
+  healthy?(): boolean | string;
+  /** false holds the restart into a new release (a moving motor). Asked once a minute, at most a day. Default: ready. */
   readyToReboot?(): boolean;
-  /** names of the app's metrics, at most 8, each at most 16 characters */
+  /** names of the app's metrics, at most 8, each at most 16 printable ASCII characters */
   metrics?: string[];
+  /** what the owner may set, at most 16, by name: a letter, then letters, digits, `_`; at most 16 characters. A literal:
+   *  `fleetling build` reads it and the release carries it to the agent. */
+  settings?: { [name: string]: Setting };
+  /** Days without an answer of the agent after which the device goes on by itself, in local mode. Default 30.
+   *  Source: SPEC.md §11 */
+  localAfterDays?: number;
   /** every place where owner data is kept; [] says that there is none. Required: a wipe must know. */
   regions: Region[];
 }

@@ -5,54 +5,102 @@ import { Part } from "../core/parts.ts";
 import { readSlots } from "../core/slots.ts";
 import { Rec } from "../flash/journal.ts";
 import { watchIdle } from "../hal/measure.ts";
-import { Code } from "../protocol/errors.ts";
-import { Lifecycle, SlotState } from "../protocol/messages.ts";
+import { trialCalmMsMax, trialCalmMsMin } from "../protocol/limits.ts";
+import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
-import { type Gathered, noteMetric, report, sample } from "./vitals.ts";
+import { adopt } from "./settings.ts";
+import { judgeTrial } from "./trial.ts";
+import { type Gathered, noteMetric, report } from "./vitals.ts";
 
 const minuteMs = 60_000;
 const calmMinutes = 5;
 
-/** The runtime in a slot: starts the app once the device is claimed, confirms a trial, tells vitals.
+/** What the runtime asks of itself, in the same function as the core: each function costs eight variables. */
+const enum Own {
+  /** looks at a trial; given true when its minutes are used up */
+  Judge = 16,
+}
+
+/** The runtime in a slot: starts the app once the device is claimed, judges a trial, keeps settings, tells vitals.
  *  @param makeApp evaluates the customer's module */
 export default (k: Kit, makeApp: () => App): void => {
   const app = makeApp();
   let gathered: Gathered = [{}, {}];
   let started = false;
   let changed: (() => void) | null = null;
+  /** effective settings by name, and flags by "f." + name */
+  let values: any = {};
+  /** codes of settings that could not be taken, by name */
+  let refused: any = null;
+  /** the agent's time at this start, seconds; 0 until it answers */
+  let startedS = 0;
+  /** when a trial may be confirmed at the earliest; 0 until the agent answers */
+  let confirmAtMs = 0;
+  let minutes = 0;
 
-  const startApp = () => {
-    if (started) return;
-    started = true;
-    app.start({
-      serial: k.serial,
-      metric: (name, value) => noteMetric(gathered, app.metrics || [], name, value),
-      setting(name) {
-        const s = k.get(Rec.Settings);
-        return s ? s[1][name] : undefined;
-      },
-      onSettings(fn) {
-        changed = fn;
-      },
-    });
-  };
-  const on = (event: AppEvent, client: ClientState): any => {
+  const on = (event: number, client: ClientState, given?: any): any => {
     switch (event) {
       case AppEvent.Report:
+        if (refused) given[23] = refused;
         return report(gathered, readSlots(k), client);
       case AppEvent.Reply:
+        startedS = given[1] - k.h.ms() / 1000;
+        if (k.state === SlotState.Trial) {
+          if (!confirmAtMs) {
+            let calmMs = client.life[2]! * 1000;
+            if (calmMs < trialCalmMsMin) calmMs = trialCalmMsMin;
+            if (calmMs > trialCalmMsMax) calmMs = trialCalmMsMax;
+            confirmAtMs = k.h.ms() + calmMs;
+            k.h.after(() => on(Own.Judge, client), calmMs + 1);
+          }
+          on(Own.Judge, client);
+        }
         gathered = [{}, {}];
-        // The cloud was reached and the app says it is well: that is what a trial asks for.
-        if (k.state === SlotState.Trial && (!app.healthy || app.healthy())) {
-          (k.part(Part.State) as State).confirm();
+        break;
+      case Own.Judge: {
+        if (k.state !== SlotState.Trial) return;
+        const vitals = on(AppEvent.Report, client, {})[0];
+        const found = judgeTrial(k, app, vitals, confirmAtMs, given);
+        if (!found) return;
+        const state: State = k.part(Part.State);
+        if (found[0]) {
+          state.leave(found[0], found[1]);
+          k.restart(found[0]);
+        } else {
+          state.confirm();
           k.part(Part.Client)(client).checkIn();
         }
         break;
+      }
       case AppEvent.Claimed:
-        startApp();
+        if (started) return;
+        started = true;
+        app.start({
+          serial: k.serial,
+          metric: (name, value) => noteMetric(gathered, app.metrics || [], name, value),
+          setting: (name) => values[name],
+          onSettings(fn) {
+            changed = fn;
+          },
+          flag(name) {
+            const until = values["f." + name];
+            if (typeof until !== "number") return until === true;
+            const life = c.life;
+            const nowS = startedS + k.h.ms() / 1000;
+            if ((startedS && nowS > life[1]! ? nowS : life[1]!) < until) return true;
+            // The time that is known after the next start must not switch it on again.
+            if (life[1]! < until) {
+              life[1] = Math.floor(nowS);
+              k.put(Rec.Life, life);
+            }
+            return false;
+          },
+        });
         break;
-      case AppEvent.Settings:
-        if (changed) changed();
+      case AppEvent.Order:
+        if (given && given[0] !== Msg.Settings) return;
+        [values, refused] = adopt(k, app.settings || {}, given);
+        if (changed && given) changed();
         break;
       case AppEvent.Ready:
         return !app.readyToReboot || app.readyToReboot();
@@ -63,25 +111,20 @@ export default (k: Kit, makeApp: () => App): void => {
     }
   };
   if (BOARD.probe) watchIdle();
-  let minutes = 0;
+  on(AppEvent.Order, null as any);
   k.h.every(() => {
     minutes++;
-    sample(gathered);
     if (k.state !== SlotState.Trial) {
+      on(AppEvent.Report, c, {});
       if (minutes === calmMinutes) (k.part(Part.State) as State).calm();
-    } else spendMinute(k);
+      return;
+    }
+    // The count is kept in flash, so that a restart does not give a minute back.
+    const slots = readSlots(k);
+    slots[6]--;
+    k.put(Rec.Slots, slots);
+    on(Own.Judge, c, slots[6] <= 0);
   }, minuteMs);
-  k.part(Part.Connect)(on);
-  const life = k.get(Rec.Life);
-  if (life && life[0] === Lifecycle.Operating) startApp();
+  const c: ClientState = k.part(Part.Connect)(on);
+  if (c.life[0] === Lifecycle.Operating) on(AppEvent.Claimed, c);
 };
-
-/** A minute of a trial has passed: the count is kept in flash, so that a restart does not give it back. */
-function spendMinute(k: Kit): void {
-  const slots = readSlots(k);
-  slots[6]--;
-  k.put(Rec.Slots, slots);
-  if (slots[6] > 0) return;
-  (k.part(Part.State) as State).leave(Code.TrialDeadline, "");
-  k.restart(Code.TrialDeadline);
-}

@@ -14,14 +14,6 @@ function note(into: any, key: string | number, value: number | undefined): void 
   into[key] = r ? [v < r[0] ? v : r[0], v > r[1] ? v : r[1], v] : [v, v, v];
 }
 
-/** Reads what the board can measure. */
-export function sample(g: Gathered): void {
-  note(g[0], 1, BOARD.batteryMv);
-  note(g[0], 2, memoryUsedPermille());
-  note(g[0], 4, BOARD.rssiDbm);
-  note(g[0], 5, BOARD.temperatureDeciC);
-}
-
 /** Takes one reading of the app. @throws when the name is not among the declared ones */
 export function noteMetric(g: Gathered, declared: string[], name: string, value: number): void {
   const i = declared.indexOf(name);
@@ -30,9 +22,13 @@ export function noteMetric(g: Gathered, declared: string[], name: string, value:
   note(g[1], name, value);
 }
 
-/** [vitals, metrics] of a CHECKIN, vitals in the order of their numbers. Source: SPEC.md §4.2 */
+/** Reads what the board can measure.
+ *  @returns [vitals, metrics] of a CHECKIN, vitals in the order of their numbers. Source: SPEC.md §4.2 */
 export function report(g: Gathered, slots: SlotsRecord, client: ClientState): any[] {
-  sample(g);
+  note(g[0], 1, BOARD.batteryMv);
+  note(g[0], 2, memoryUsedPermille());
+  note(g[0], 4, BOARD.rssiDbm);
+  note(g[0], 5, BOARD.temperatureDeciC);
   const running = slotOf(slots, slots[0]);
   const v: any = {};
   for (let i = 1; i < 6; i++) {

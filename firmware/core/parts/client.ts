@@ -10,20 +10,20 @@ import type { Update } from "./update.ts";
 
 /** What the client asks of the runtime, in one function, because each function costs eight variables. */
 export const enum AppEvent {
-  /** → [vitals map, metrics map] */
+  /** → [vitals map, metrics map]; given the info map of the CHECKIN, to add to */
   Report = 0,
-  /** the agent answered a check-in */
+  /** the agent answered a check-in; given the REPLY */
   Reply = 1,
   /** the claim is committed */
   Claimed = 2,
-  /** settings have changed */
-  Settings = 3,
+  /** a message that the core leaves to the runtime; given it */
+  Order = 3,
   /** → false holds the restart into a new image */
   Ready = 4,
   /** a wipe was ordered: clear the app's own data now */
   Wipe = 5,
 }
-export type AppHook = (event: AppEvent, client: ClientState) => any;
+export type AppHook = (event: number, client: ClientState, given?: any) => any;
 
 /** A connection between messages: data only. The code that works on it is evaluated for each message. */
 export interface ClientState {
@@ -47,6 +47,8 @@ export interface ClientState {
   failed: number;
   /** check-ins that wait for an answer */
   waiting: number;
+  /** true: nobody is expected to answer any more, so that check-ins become rare */
+  isLocal?: boolean;
 }
 
 export interface Client {
@@ -101,8 +103,9 @@ export default (k: Kit) =>
           c.failed++;
           c.frames = null;
         }
-        // 8 s, doubled for each check-in that went unanswered, at most 256 s.
-        me.later(answerMs << (c.waiting > 5 ? 5 : c.waiting));
+        // 8 s, doubled for each check-in that went unanswered, at most 256 s; 18 h where nobody is expected.
+        const most = c.isLocal ? 13 : 5;
+        me.later(answerMs << (c.waiting > most ? most : c.waiting));
         c.waiting++;
         if (c.frames) me.say(k.part(Part.Report)(c));
         else me.hello();

@@ -17,11 +17,10 @@ export default (k: Kit) =>
     setHal(h);
     /** The app's code runs outside the message's own error handling: its errors are its own. */
     const hook = (event: AppEvent) => {
-      const app = c.app;
-      h.after(() => app(event, c), 1);
+      h.after(() => c.app(event, c, m), 1);
     };
     const putLife = (lifecycle: number, timeS: number, checkInS: number) => {
-      c.life = [lifecycle, timeS, checkInS];
+      c.life = [lifecycle, timeS, checkInS, c.life[3] || 0];
       k.put(Rec.Life, c.life);
     };
     const granted = () => {
@@ -91,9 +90,7 @@ export default (k: Kit) =>
           k.part(Part.Wipe)(m);
         }, 300);
         break;
-      case Msg.Settings:
-        k.put(Rec.Settings, [m[1], m[2]]);
-        hook(AppEvent.Settings);
-        break;
+      default:
+        hook(AppEvent.Order);
     }
   };

@@ -3,7 +3,8 @@ import type { Device } from "../../../firmware/runtime/app.ts";
 
 export const regions = [];
 export const metrics = ["ticks"];
+export const settings = { step: { type: "number", min: 1, max: 60, default: 1 } };
 
 export function start(device: Device) {
-  setInterval(() => device.metric("ticks", 1), 60_000);
+  setInterval(() => device.metric("ticks", device.setting("step") as number), 60_000);
 }

@@ -1,0 +1,116 @@
+import { describe, expect, it, vi } from "vitest";
+import { Rec } from "../../firmware/flash/journal.ts";
+import { Code } from "../../firmware/protocol/errors.ts";
+import { SlotState } from "../../firmware/protocol/messages.ts";
+import { startRuntime } from "../support/runtimeBench.ts";
+
+vi.stubGlobal("process", { ...process, memory: () => ({ usage: 300, total: 1000 }) });
+vi.stubGlobal("getTime", () => 7);
+
+const minuteMs = 60_000;
+const failed = (bench: ReturnType<typeof startRuntime>) => {
+  const [, , code, , text] = bench.records.get(Rec.Failed) as [number, 0, number, number, string];
+  return { code, text, restarts: bench.restarts };
+};
+
+describe("a trial", () => {
+  it("is confirmed after one check-in interval of calm behind the agent's first answer, not before", () => {
+    const bench = startRuntime({}, { minutes: 60 });
+    bench.advance(5000);
+    bench.reply();
+    bench.advance(9999);
+    expect(bench.slotState()).toBe(SlotState.Trial);
+    bench.advance(2);
+    expect(bench.slotState()).toBe(SlotState.Confirmed);
+    expect(bench.checkIns).toBe(1);
+  });
+
+  it.each([
+    [1, 3000],
+    [10, 10_000],
+    [86_400, 60_000],
+  ])("asks with a check-in each %i s for %i ms of calm", (checkInS, calmMs) => {
+    const bench = startRuntime({}, { minutes: 60, life: [3, 0, checkInS, 0] });
+    bench.reply();
+    bench.advance(calmMs - 1);
+    expect(bench.slotState()).toBe(SlotState.Trial);
+    bench.advance(2);
+    expect(bench.slotState()).toBe(SlotState.Confirmed);
+  });
+
+  it("is not confirmed without an answer, and ends at its deadline with what it lacked", () => {
+    const bench = startRuntime({}, { minutes: 2 });
+    bench.advance(2 * minuteMs);
+    const text = "no answer of the agent";
+    expect(failed(bench)).toEqual({ code: 210, text, restarts: [Code.TrialDeadline] });
+  });
+
+  it("waits for healthy() and is confirmed as soon as it is asked again and says yes", () => {
+    let answer: boolean | string = "warming up";
+    const bench = startRuntime({ healthy: () => answer }, { minutes: 60 });
+    bench.reply();
+    bench.advance(5 * minuteMs);
+    expect(bench.slotState()).toBe(SlotState.Trial);
+    answer = true;
+    bench.reply();
+    expect(bench.slotState()).toBe(SlotState.Confirmed);
+  });
+
+  it.each([
+    ["valve does not close", "valve does not close"],
+    [false, "healthy() said no"],
+  ])("that healthy() refuses to the end with %s is given up as unhealthy", (said, text) => {
+    const bench = startRuntime({ healthy: () => said }, { minutes: 3 });
+    bench.reply();
+    bench.advance(3 * minuteMs);
+    expect(failed(bench)).toEqual({ code: 211, text, restarts: [Code.TrialUnhealthy] });
+    expect((bench.records.get(Rec.Slots) as number[])[0]).toBe(0);
+  });
+
+  it.each([
+    ["below", { 1: [2500, null] }, "vital 1 is 2400, not 2500..null"],
+    ["above", { 1: [null, 2399] }, "vital 1 is 2400, not null..2399"],
+    ["above", { 9: [0, 2] }, "vital 9 is 3, not 0..2"],
+  ])("ends at once when a vital is %s its limits %j", (_, limits, text) => {
+    const bench = startRuntime({}, { minutes: 60, limits, batteryMv: 2400 });
+    bench.client.failed = 3;
+    bench.reply();
+    expect(failed(bench)).toEqual({ code: 150, text, restarts: [Code.TrialVitals] });
+  });
+
+  it("is confirmed with every vital inside its limits, both ends included, and none judged that is not measured", () => {
+    const limits = { 1: [2400, 2400], 2: [null, 300], 4: [-90, null] };
+    const bench = startRuntime({}, { minutes: 60, limits, batteryMv: 2400 });
+    bench.reply();
+    bench.advance(10_001);
+    expect(bench.slotState()).toBe(SlotState.Confirmed);
+  });
+
+  it("waits for the answered check-ins that its limits ask for", () => {
+    const bench = startRuntime({}, { minutes: 60, limits: { 8: [3, null] } });
+    bench.reply();
+    bench.advance(minuteMs);
+    bench.reply();
+    bench.advance(minuteMs);
+    expect(bench.slotState()).toBe(SlotState.Trial);
+    bench.reply();
+    expect(bench.slotState()).toBe(SlotState.Confirmed);
+  });
+
+  it("takes back a slot record of before limits were recorded", () => {
+    const bench = startRuntime({}, { minutes: 60 });
+    const slots = bench.records.get(Rec.Slots) as unknown[][];
+    bench.records.set(Rec.Slots, [1, slots[1], slots[2]!.slice(0, 6), 0, 1, 1, 60]);
+    bench.reply();
+    bench.advance(10_001);
+    expect(bench.slotState()).toBe(SlotState.Confirmed);
+  });
+
+  it("leaves a confirmed image alone, whatever its vitals and its health", () => {
+    const bench = startRuntime({ healthy: () => false }, { limits: { 9: [0, 0] } });
+    bench.client.failed = 9;
+    bench.reply();
+    bench.advance(100 * minuteMs);
+    expect(bench.restarts).toEqual([]);
+  });
+});
