@@ -37,6 +37,13 @@ export interface Tables {
   };
   certificates: { index: number; serial: string; previous: string; json: string };
   tokens: { id: string; hash: string; document: string };
+  documents: {
+    kind: string;
+    id: string;
+    ref: string | null;
+    due_ms: number | null;
+    document: string;
+  };
 }
 
 /** What differs between dialects. */
@@ -52,7 +59,7 @@ export interface ColumnTypes {
 type Migration = (db: Kysely<Tables>, types: ColumnTypes) => Promise<void>;
 
 /** Applied in order, never edited once released: version n is the first n of these. */
-export const migrations: Migration[] = [createTables];
+export const migrations: Migration[] = [createTables, createDocuments];
 
 async function createTables(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
   const integer = sql.raw(types.integer);
@@ -137,6 +144,26 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
       .createIndex(`${table}_by_${columns.join("_")}`)
       .on(table)
       .columns(columns)
+      .execute();
+  }
+}
+
+/** Documents by kind (documents.ts). */
+async function createDocuments(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  await db.schema
+    .createTable("documents")
+    .addColumn("kind", "text", (c) => c.notNull())
+    .addColumn("id", "text", (c) => c.notNull())
+    .addColumn("ref", "text")
+    .addColumn("due_ms", sql.raw(types.integer))
+    .addColumn("document", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("documents_key", ["kind", "id"])
+    .execute();
+  for (const column of ["ref", "due_ms"]) {
+    await db.schema
+      .createIndex(`documents_by_kind_${column}`)
+      .on("documents")
+      .columns(["kind", column, "id"])
       .execute();
   }
 }

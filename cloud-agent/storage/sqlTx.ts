@@ -11,6 +11,7 @@ import type {
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
 import type { Tables } from "./schema.ts";
+import { SqlDocuments } from "./sqlDocuments.ts";
 import { certificate, certificateOrNull, document, documents, eventOf } from "./sqlRows.ts";
 import type { Tx } from "./store.ts";
 
@@ -23,10 +24,12 @@ const activeStatuses = ["running", "paused", "halted", "reverting"];
 export class SqlTx implements Tx {
   /** events of this transaction, for those who listen once it is committed */
   readonly appended: EventRecord[] = [];
+  readonly documents: SqlDocuments;
   readonly #db: Transaction<Tables>;
 
   constructor(db: Transaction<Tables>) {
     this.#db = db;
+    this.documents = new SqlDocuments(db);
   }
 
   async device(serial: string): Promise<DeviceRecord | null> {

@@ -9,6 +9,7 @@ import type {
   VitalsRecord,
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
+import type { Documents } from "./documents.ts";
 
 /** Port to a database. Everything inside one `tx` is one transaction: all of it or nothing. */
 export interface Store {
@@ -21,6 +22,9 @@ export interface Store {
 }
 
 export interface Tx {
+  /** Records without a table of their own. */
+  documents: Documents;
+
   device(serial: string): Promise<DeviceRecord | null>;
   putDevice(device: DeviceRecord): Promise<void>;
   /** Ordered by serial, after the cursor. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { EventRecord, SessionRecord, TokenRecord } from "../../../cloud-agent/core/records.ts";
+import { migrations } from "../../../cloud-agent/storage/schema.ts";
 import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
 import { deviceRecord, rolloutRecord } from "../fixtures.ts";
@@ -323,7 +324,7 @@ describe("a database file", () => {
     await newer.close();
     await expect(openSqliteStore({ path })).rejects.toMatchObject({
       name: "SchemaNewer",
-      message: "database: expected schema version 1 or lower, found 99",
+      message: `database: expected schema version ${migrations.length} or lower, found 99`,
     });
     const raw = new Database(path);
     expect(raw.prepare("select value from meta where key='schemaVersion'").pluck().get()).toBe(
