@@ -40,7 +40,11 @@ declare const require: (name: string) => any;
     part(p: Part) {
       // The table is made for this call only: kept, it would cost a variable per number.
       const table = BOARD.parts;
-      return (h.run(h.text(table[p * 2]!, table[p * 2 + 1]!)) as any)(k);
+      const n = table[p * 2 + 1]!;
+      let text = h.text(table[p * 2]!, n < 0 ? -n : n);
+      // A cold part is stored packed.
+      if (n < 0) text = h.str(require("heatshrink").decompress(text));
+      return (h.run(text) as any)(k);
     },
     get: (type) => (k.part(Part.Journal) as Journal).get(type),
     put: (type, value) => (k.part(Part.Journal) as Journal).put(type, value),
@@ -53,6 +57,7 @@ declare const require: (name: string) => any;
       if (!random) random = drbg(h.read(IdAt.Seed, 32), k.boot[0], k.serial);
       return drbgBytes(random, n);
     },
+    image: "",
     resetReason: 0,
     state: SlotState.Recovery,
     boot: [0, 0, 0, 0, ""],
@@ -102,6 +107,7 @@ function decideBoot(k: Kit): any {
     const text = h.text(i ? BOARD.slotB : BOARD.slotA, s[1]);
     if (h.crc(text) >>> 0 === s[2]) {
       k.state = slots[5] ? SlotState.Trial : SlotState.Confirmed;
+      k.image = text;
       try {
         return h.run(text);
       } catch (e) {

@@ -11,6 +11,8 @@ export interface Kit {
   /** state of the journal between uses */
   js: number[];
   serial: string;
+  /** the running slot's text, in place; "" in recovery */
+  image: string;
   /** Evaluates a part in place and returns what it makes. Nothing is kept: drop the result and it is gone. */
   part(part: Part): any;
   /** The newest record of a type, null when there is none. */

@@ -40,7 +40,10 @@ declare const BOARD: {
   rssiDbm: number | undefined;
   resetReason: number | undefined;
   consolesTelnet: boolean;
+  /** flat [address, bytes, …] by part id; bytes below zero: stored packed. Known to `.boot0` only */
   parts: number[];
+  /** where each slot part begins, counted back from the end of the image; one more for the last one's end */
+  slotParts: number[];
 };
 interface SerialPort {
   on(event: "data", fn: (data: string) => void): void;

@@ -9,8 +9,9 @@ import { trialCalmMsMax, trialCalmMsMin } from "../protocol/limits.ts";
 import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
 import { adopt } from "./settings.ts";
+import { SlotPart, slotPart } from "./slotParts.ts";
 import { judgeTrial } from "./trial.ts";
-import { type Gathered, noteMetric, report } from "./vitals.ts";
+import { type Gathered, noteMetric } from "./vitals.ts";
 
 const minuteMs = 60_000;
 const calmMinutes = 5;
@@ -42,7 +43,7 @@ export default (k: Kit, makeApp: () => App): void => {
     switch (event) {
       case AppEvent.Report:
         if (refused) given[23] = refused;
-        return report(gathered, readSlots(k), client);
+        return slotPart(k, SlotPart.Vitals)(gathered, client);
       case AppEvent.Reply:
         startedS = given[1] - k.h.ms() / 1000;
         if (k.state === SlotState.Trial) {

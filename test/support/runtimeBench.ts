@@ -5,6 +5,7 @@ import { Rec } from "../../firmware/flash/journal.ts";
 import { Msg, SlotState } from "../../firmware/protocol/messages.ts";
 import type { App, Device } from "../../firmware/runtime/app.ts";
 import runtime from "../../firmware/runtime/main.ts";
+import vitals from "../../firmware/runtime/parts/vitals.ts";
 import { nodeHal } from "./nodeHal.ts";
 import { setBoard, testKit } from "./testKit.ts";
 
@@ -24,6 +25,11 @@ export interface RuntimeBench {
   reply(timeS?: number): void;
   order(message: unknown[]): void;
 }
+
+/** The slot parts by their ids; in the bench's image each is one digit. */
+const slotParts = [vitals];
+const image = `${slotParts.map((_, id) => id).join("")}*/`;
+const slotPartPlaces = [...image.slice(1)].map((_, i) => image.length - i);
 
 interface Timer {
   atMs: number;
@@ -64,9 +70,16 @@ export function startRuntime(
   h.every = (fn, wait) => timers.push({ atMs: ms + wait, everyMs: wait, fn });
   const client = { life: records.get(Rec.Life), ok: 0, failed: 0 } as unknown as ClientState;
   bench.client = client;
-  setBoard({ slotBytes: 8192, batteryMv: given.batteryMv, probe: false });
+  h.run = (text) => slotParts[+text];
+  setBoard({
+    slotParts: slotPartPlaces,
+    slotBytes: 8192,
+    batteryMv: given.batteryMv,
+    probe: false,
+  });
   const k = testKit(h, {
     serial: "TEST-0001",
+    image,
     state: minutes ? SlotState.Trial : SlotState.Confirmed,
     get: (type) => structuredClone(records.get(type) ?? null),
     put: (type, value) => void records.set(type, structuredClone(value)),

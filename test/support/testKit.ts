@@ -18,6 +18,7 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
   const k = {
     h,
     js: [],
+    image: "",
     part(p: Part) {
       if (p === Part.Frames) return frames(k);
       if (p === Part.Handshake) return handshake(k);

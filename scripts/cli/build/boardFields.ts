@@ -1,6 +1,14 @@
 import { type Board, boards } from "../../../boards/index.ts";
 import { BuildError } from "./errors.ts";
 
+/** Where parts lie, for the one text that needs to know. */
+export interface PartTables {
+  /** flat [address, bytes, …] of the core's parts, by part id, bytes below zero for a packed one: for `.boot0` */
+  parts?: number[];
+  /** where each slot part begins, counted back from the image's end, then where the last one ends: for the runtime */
+  slotParts?: number[];
+}
+
 /** Source text that stands for each `BOARD.name` in device code. */
 export type BoardFields = Record<string, string>;
 
@@ -19,8 +27,8 @@ export function boardById(id: string): Board {
 /** Computes what `BOARD.name` becomes on one board: literals, and raw expressions for pins and
  *  sensors.
  *  Pure. Bytes and offsets are relative to the start of Storage.
- *  @param parts flat [address, bytes, …] of the core's parts, by part id; only `.boot0` knows it */
-export function boardFields(board: Board, parts?: number[]): BoardFields {
+ */
+export function boardFields(board: Board, tables: PartTables = {}): BoardFields {
   const { plan, pageBytes } = board;
   const absent = "void 0";
   const fields: BoardFields = {
@@ -54,7 +62,8 @@ export function boardFields(board: Board, parts?: number[]): BoardFields {
     consolesUsb: String(board.consoles.usb),
     consolesTelnet: String(board.consoles.telnet),
   };
-  if (parts) fields.parts = JSON.stringify(parts);
+  if (tables.parts) fields.parts = JSON.stringify(tables.parts);
+  if (tables.slotParts) fields.slotParts = JSON.stringify(tables.slotParts);
   return fields;
 }
 

@@ -1,4 +1,5 @@
 import type { Board } from "../../../boards/index.ts";
+import { heatshrink } from "../../../firmware/protocol/host/heatshrink.ts";
 import { coreArea } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
 import { assignNames, collectNames, type Names, type NameUse } from "./names.ts";
@@ -11,6 +12,8 @@ export interface PartSource {
   id: number;
   name: string;
   file: string;
+  /** stored packed; `.boot0` unpacks it before it runs */
+  cold?: boolean;
 }
 
 /** The frozen core, built. Texts have one character per byte. */
@@ -21,8 +24,8 @@ export interface Core {
   coreText: string;
   /** contents of file `.boot0`, not yet padded */
   boot0Text: string;
-  /** `address` counts from the start of Storage */
-  parts: { name: string; address: number; bytes: number }[];
+  /** `address` counts from the start of Storage, `bytes` are those stored */
+  parts: { name: string; address: number; bytes: number; cold: boolean }[];
   /** short property names; every runtime for this core must be built with them */
   names: Names;
 }
@@ -49,10 +52,14 @@ export async function buildCore(
   const names = assignNames(use, await reservedNames(options.reserved));
 
   const texts: string[] = [];
-  for (const one of lowered) texts.push(await finishText(one, "part", board, names, options));
+  for (const [i, one] of lowered.entries()) {
+    const text = await finishText(one, "part", board, names, options);
+    texts.push(parts[i]!.cold ? packText(text) : text);
+  }
   const { placed, page0Text, coreText } = placeParts(board, parts, texts);
-  const table = placed.flatMap((part) => [part.address, part.bytes]);
-  const boot0Text = await finishText(boot0, "program", board, names, options, table);
+  const table = placed.flatMap((part) => [part.address, part.cold ? -part.bytes : part.bytes]);
+  const tables = { parts: table };
+  const boot0Text = await finishText(boot0, "program", board, names, options, tables);
   const sizes = placed.map((part): [string, number] => [part.name, part.bytes]);
   sizes.push([".boot0", boot0Text.length], ["headers", 2 * headerBytes]);
   checkBudget(board, sizes, board.budget.coreBytes, options);
@@ -78,7 +85,12 @@ function placeParts(board: Board, parts: PartSource[], texts: string[]) {
       : coreArea(board).offset + headerBytes + coreText.length;
     if (inPage0) page0Text += text;
     else coreText += text;
-    placed[i] = { name: parts[i]!.name, address, bytes: text.length };
+    const { name, cold = false } = parts[i]!;
+    placed[i] = { name, address, bytes: text.length, cold };
   }
   return { placed, page0Text, coreText };
+}
+
+function packText(text: string): string {
+  return Buffer.from(heatshrink(Buffer.from(text, "latin1"))).toString("latin1");
 }

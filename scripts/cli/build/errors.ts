@@ -20,6 +20,7 @@ export type BuildCode =
   | "BUILD_BANNED"
   | "BUILD_NAME_CLASH"
   | "BUILD_PART_MISSING"
+  | "BUILD_SLOT_PART"
   | "BUILD_TOKENS";
 
 /** One thing that the build refuses: what, where, and what to do instead. */

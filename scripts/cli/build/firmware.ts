@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Board } from "../../../boards/index.ts";
 import { checkBudget } from "./budget.ts";
 import { buildCore, type Core, headerBytes } from "./core.ts";
-import { buildApp, buildRuntime, composeImage } from "./image.ts";
+import { buildApp, buildFramework, composeImage } from "./image.ts";
 import { frameworkSources } from "./sources.ts";
 import type { BuildOptions } from "./text.ts";
 
@@ -38,8 +38,10 @@ export async function buildFirmware(
   const appText = await buildApp(board, appFile, options);
   const sources = frameworkSources(board);
   const core = await buildCore(board, sources, options);
-  const runtimeText = await buildRuntime(board, sources.runtimeFile, core.names, options);
-  const imageText = composeImage(runtimeText, appText);
+  const { runtimeText, parts } = await buildFramework(board, sources, core.names, options);
+  const slotPartsText = parts.map(({ text }) => text).join("");
+  const imageText = composeImage(runtimeText, appText, slotPartsText);
+  const frameworkBytes = imageText.length - composeImage("", appText).length;
   const slotBytes = board.plan.slotPages * board.pageBytes;
   checkBudget(board, [["image", imageText.length]], slotBytes, options);
   const digest = createHash("sha256").update(Buffer.from(imageText, "latin1")).digest("hex");
@@ -48,7 +50,9 @@ export async function buildFirmware(
     ...core.parts.map((part) => ({ name: `core/${part.name}`, bytes: part.bytes })),
     { name: "core/.boot0", bytes: core.boot0Text.length },
     { name: "core", bytes: coreBytes(core), budgetBytes: budget.coreBytes },
-    { name: "framework", bytes: runtimeText.length, budgetBytes: budget.frameworkBytes },
+    { name: "framework/runtime", bytes: runtimeText.length },
+    ...parts.map(({ name, text }) => ({ name: `framework/${name}`, bytes: text.length })),
+    { name: "framework", bytes: frameworkBytes, budgetBytes: budget.frameworkBytes },
     { name: "app", bytes: appText.length, budgetBytes: budget.appBytes },
     { name: "image in slot", bytes: imageText.length, budgetBytes: slotBytes },
   ];

@@ -1,6 +1,7 @@
 import { types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
 import { checkBudget } from "./budget.ts";
+import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
 import type { Lowered } from "./lower.ts";
 import { assignNames, checkReserved, collectNames, type Names } from "./names.ts";
@@ -8,22 +9,64 @@ import { moduleExports } from "./plugins.ts";
 import { reservedNames } from "./sources.ts";
 import { type BuildOptions, finishText, lowerChecked } from "./text.ts";
 
-/** Builds the framework's part of a slot: an expression, `function(kit, app)`.
+/** The framework's share of a slot, built. Texts have one character per byte. */
+export interface Framework {
+  /** an expression, `function(kit, app)` */
+  runtimeText: string;
+  /** parts that lie behind the image's expression, by id */
+  parts: { name: string; text: string }[];
+}
+
+/** Builds the framework's share of a slot.
  *  @param names of the core it will call; its own names are added to them
  *  @throws BuildError; BUILD_BUDGET over `frameworkBytes` */
+export async function buildFramework(
+  board: Board,
+  sources: { runtimeFile: string; slotParts: PartSource[] },
+  names: Names,
+  options: BuildOptions = {},
+): Promise<Framework> {
+  const lower = (file: string) => lowerChecked(file, "framework", options);
+  const runtime = await lower(sources.runtimeFile);
+  const lowered = await Promise.all(sources.slotParts.map((part) => lower(part.file)));
+  const reserved = await reservedNames(options.reserved);
+  checkReserved(reserved, names);
+  const use = collectNames(runtime.ast);
+  for (const one of lowered) collectNames(one.ast, use);
+  const all = assignNames(use, reserved, names);
+  const parts: Framework["parts"] = [];
+  for (const [i, one] of lowered.entries()) {
+    const text = await finishText(one, "part", board, all, options);
+    parts.push({ name: sources.slotParts[i]!.name, text });
+  }
+  const tables = { slotParts: placesFromEnd(parts.map(({ text }) => text.length)) };
+  const runtimeText = await finishText(runtime, "runtime", board, all, options, tables);
+  const sizes = parts.map(({ name, text }): [string, number] => [name, text.length]);
+  sizes.unshift(["runtime", runtimeText.length]);
+  checkBudget(board, sizes, board.budget.frameworkBytes, options);
+  return { runtimeText, parts };
+}
+
+/** Builds a framework that has no slot parts.  See buildFramework. */
 export async function buildRuntime(
   board: Board,
-  file: string,
+  runtimeFile: string,
   names: Names,
   options: BuildOptions = {},
 ): Promise<string> {
-  const lowered = await lowerChecked(file, "framework", options);
-  const reserved = await reservedNames(options.reserved);
-  checkReserved(reserved, names);
-  const all = assignNames(collectNames(lowered.ast), reserved, names);
-  const text = await finishText(lowered, "runtime", board, all, options);
-  checkBudget(board, [["framework", text.length]], board.budget.frameworkBytes, options);
-  return text;
+  const sources = { runtimeFile, slotParts: [] };
+  return (await buildFramework(board, sources, names, options)).runtimeText;
+}
+
+const partsBegin = "/*";
+const partsEnd = "*/";
+
+/** Where texts that stand before `partsEnd` begin, counted back from the image's end, and where the
+ *  last one ends. */
+function placesFromEnd(bytes: number[]): number[] {
+  const places = [partsEnd.length];
+  for (const count of [...bytes].reverse()) places.unshift(places[0]! + count);
+  return places;
 }
 
 /** Builds the customer's app: an expression, `function()` that returns the module's exports by
@@ -41,10 +84,21 @@ export async function buildApp(
   return text;
 }
 
-/** Joins both to what a slot holds: an expression that evaluates to `[runtime, app]`.  Source:
- *  SPEC.md §2.3 */
-export function composeImage(runtimeText: string, appText: string): string {
-  return `[${runtimeText},${appText}]`;
+/** Joins texts to what a slot holds: an expression that evaluates to `[runtime, app]`, and behind it
+ *  the slot parts in a comment.
+ *  @throws BuildError BUILD_SLOT_PART when a part would end the comment
+ *  Source: SPEC.md §2.3 */
+export function composeImage(runtimeText: string, appText: string, slotParts = ""): string {
+  const image = `[${runtimeText},${appText}]`;
+  if (!slotParts) return image;
+  const at = slotParts.indexOf(partsEnd);
+  if (at >= 0)
+    throw new BuildError({
+      code: "BUILD_SLOT_PART",
+      found: `slot parts: expected no "${partsEnd}", which ends them, got one at byte ${at}`,
+      remedy: "Write that place of the part in another way",
+    });
+  return image + partsBegin + slotParts + partsEnd;
 }
 
 /** An app starts something and says where owner data lies: a wipe that does not know cannot vouch

@@ -62,7 +62,7 @@ export function insertBoard(fields: BoardFields, file: string): PluginObj {
       place: { file, line: node.loc?.start.line },
       found: `BOARD: expected one of ${Object.keys(fields).join(", ")}, got ${found}`,
       remedy:
-        "Use a field that boardFields.ts computes, or add it there; parts is known to .boot0 only",
+        "Use a field that boardFields.ts computes, or add it there; parts is known to .boot0 only, slotParts to the runtime",
     });
   return {
     visitor: {

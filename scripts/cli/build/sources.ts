@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseSync, types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
+import { coldParts } from "../../../firmware/core/parts.ts";
 import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
 
@@ -23,33 +24,43 @@ export async function reservedNames(further: string[] = []): Promise<string[]> {
 }
 
 /** The framework's sources for a board: the core's parts by the enum in core/parts.ts, `.boot0`,
- *  the runtime.
+ *  the runtime, its slot parts by the enum in runtime/slotParts.ts.
  *  A part `Link` is linkMqtt.ts or linkSerial.ts, by how the board reaches the agent.
  *  @throws BuildError BUILD_PART_MISSING when a part has no file */
 export function frameworkSources(board: Board): {
   parts: PartSource[];
   boot0File: string;
   runtimeFile: string;
+  slotParts: PartSource[];
 } {
   const core = join(firmwareRoot, "core");
+  const runtime = join(firmwareRoot, "runtime");
   const link = board.link === "mqtt" ? "Mqtt" : "Serial";
-  const parts = enumMembers(join(core, "parts.ts"), "Part").map(([member, id]) => {
+  const parts = partFiles(join(core, "parts.ts"), "Part", link);
+  return {
+    parts: parts.map((part) => ({ ...part, cold: coldParts.includes(part.id) })),
+    boot0File: join(core, "boot0.ts"),
+    runtimeFile: join(runtime, "main.ts"),
+    slotParts: partFiles(join(runtime, "slotParts.ts"), "SlotPart", link),
+  };
+}
+
+/** The file of each member of an enum: in folder parts/ beside the enum's file. */
+function partFiles(enumFile: string, enumName: string, link: string): PartSource[] {
+  return enumMembers(enumFile, enumName).map(([member, id]) => {
     const name = member[0]!.toLowerCase() + member.slice(1);
-    const candidates = [`${name}.ts`, `${name}${link}.ts`].map((file) => join(core, "parts", file));
+    const candidates = [`${name}.ts`, `${name}${link}.ts`].map((file) =>
+      join(dirname(enumFile), "parts", file),
+    );
     const file = candidates.find((candidate) => existsSync(candidate));
     if (file) return { id, name, file };
     throw new BuildError({
       code: "BUILD_PART_MISSING",
-      place: { file: join(core, "parts.ts") },
+      place: { file: enumFile },
       found: `part ${member}: expected ${candidates.join(" or ")}, got neither`,
       remedy: "Add the file, or take the part out of the enum",
     });
   });
-  return {
-    parts,
-    boot0File: join(core, "boot0.ts"),
-    runtimeFile: join(firmwareRoot, "runtime/main.ts"),
-  };
 }
 
 /** Members of a numeric enum, read from its source: a const enum leaves nothing to import. */

@@ -1,5 +1,5 @@
 import type { Board } from "../../../boards/index.ts";
-import { boardFields } from "./boardFields.ts";
+import { boardFields, type PartTables } from "./boardFields.ts";
 import { once } from "./cache.ts";
 import { declareFirst } from "./declareFirst.ts";
 import { gateSources, gateText, type Role } from "./gate.ts";
@@ -36,7 +36,7 @@ export async function lowerChecked(
 
 /** Turns lowered code into the finished text: names, board data, wrapper, minified, proved, packed.
  *  @param names short property names; none for an app
- *  @param parts where the core's parts stand, for `.boot0`
+ *  @param tables where parts stand, for `.boot0` and the runtime
  *  @returns one character per byte
  *  @throws BuildError when the finished text holds what the interpreter lacks */
 export async function finishText(
@@ -45,9 +45,9 @@ export async function finishText(
   board: Board,
   names: Names | undefined,
   options: BuildOptions,
-  parts?: number[],
+  tables?: PartTables,
 ): Promise<string> {
-  const fields = boardFields(board, parts);
+  const fields = boardFields(board, tables);
   const inputs = [lowered.file, lowered.code, shape, fields, names];
   const text = await once("text", inputs, async () => {
     const role = shape === "app" ? "app" : "framework";

@@ -59,6 +59,7 @@ export function scan(code: string): Token[] {
     };
     // Not \s: that holds 0xA0 too, which is the token ||.
     if (/[\t-\r ]/.test(char)) at++;
+    else if (code.startsWith("/*", at)) at = endOfComment(code, at);
     else if (/[A-Za-z_$]/.test(char)) add("word", endOf(/[\w$]+/y, code, at));
     else if (/\d/.test(char) || /^\.\d/.test(code.slice(at, at + 2)))
       add("number", endOf(/0[xXbBoO][\da-fA-F_]+|[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?/y, code, at));
@@ -80,6 +81,13 @@ export function scan(code: string): Token[] {
     else add("sign", at + signLength(code, at));
   }
   return tokens;
+}
+
+/** Behind an image's expression its slot parts stand in a comment, with bytes that are no code here. */
+function endOfComment(code: string, at: number): number {
+  const end = code.indexOf("*/", at + 2);
+  if (end < 0) throw new Error(`code: expected the end of the comment at byte ${at}, got none`);
+  return end + 2;
 }
 
 function endOf(pattern: RegExp, code: string, at: number): number {

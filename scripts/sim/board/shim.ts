@@ -2,6 +2,7 @@ import { cryptoLib } from "./cryptoLib.ts";
 import { eLib } from "./eLib.ts";
 import { flashLib, storageLib } from "./flashLibs.ts";
 import { printed } from "./format.ts";
+import { heatshrinkLib } from "./heatshrinkLib.ts";
 import type { Machine } from "./machine.ts";
 import { netLib } from "./netLib.ts";
 import { nrfLib } from "./nrfLib.ts";
@@ -35,6 +36,7 @@ export function installShim(machine: Machine): Shim {
     Flash: flashLib(machine),
     Storage: storageLib(machine),
     crypto: crypto.library,
+    heatshrink: heatshrinkLib(machine),
   };
   if (hasNet) libraries.net = netLib(machine, () => wifi?.isUp() ?? true);
   if (wifi) libraries.Wifi = wifi.library;

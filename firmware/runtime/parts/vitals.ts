@@ -1,0 +1,27 @@
+import type { Kit } from "../../core/kit.ts";
+import type { ClientState } from "../../core/parts/client.ts";
+import { readSlots, slotOf } from "../../core/slots.ts";
+import { memoryUsedPermille, uptimeS, variablesInUse } from "../../hal/measure.ts";
+import { type Gathered, note } from "../vitals.ts";
+
+/** Reads what the board can measure: needed once a minute, so it is evaluated for each use.
+ *  @returns (gathered, client) → [vitals, metrics] of a CHECKIN, vitals in the order of their numbers. Source: SPEC.md §4.2 */
+export default (k: Kit) =>
+  (g: Gathered, client: ClientState): any[] => {
+    note(g[0], 1, BOARD.batteryMv);
+    note(g[0], 2, memoryUsedPermille());
+    note(g[0], 4, BOARD.rssiDbm);
+    note(g[0], 5, BOARD.temperatureDeciC);
+    const slots = readSlots(k);
+    const running = slotOf(slots, slots[0]);
+    const v: any = {};
+    for (let i = 1; i < 6; i++) {
+      if (i === 3) v[3] = BOARD.slotBytes - (running ? running[1] : 0);
+      else if (g[0][i]) v[i] = g[0][i];
+    }
+    v[6] = v[7] = uptimeS();
+    v[8] = client.ok;
+    v[9] = client.failed;
+    if (BOARD.probe) v[11] = variablesInUse();
+    return [v, g[1]];
+  };

@@ -1,0 +1,14 @@
+import type { Kit } from "../core/kit.ts";
+
+/** Parts of the framework that lie in the slot behind the image's expression: texts that are evaluated in place when they
+ *  are needed and gone when their result is dropped, like the core's. File: runtime/parts/NAME.ts, whose default export
+ *  takes the kit. Source: SPEC.md §2.3 */
+export const enum SlotPart {
+  Vitals = 0,
+}
+
+/** Evaluates a part of the running slot and returns what it makes. Keep nothing of it that is not needed. */
+export function slotPart(k: Kit, part: SlotPart): any {
+  const table = BOARD.slotParts;
+  return (k.h.run(k.image.slice(-table[part]!, -table[part + 1]!)) as any)(k);
+}
