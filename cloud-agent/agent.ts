@@ -1,10 +1,11 @@
 /** The agent as one object: composes store, device service, HTTP API and rollout loop. */
 
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { certificatePublicKey, certifyWipe } from "./core/certificates.ts";
 import { AgentCode, AgentError } from "./core/errors.ts";
 import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports.ts";
+import { challengesSinceS, raiseReservations } from "./core/restore.ts";
 import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
 import { createOffers, LabOffers } from "./offers.ts";
@@ -109,6 +110,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   await checkMasterKeys(store, masterKeys, edges);
   await firstAdministrator(store, config, edges);
   await recordStart(store, edges);
+  await raiseAfterRestore(store, config, edges);
 
   const lab = new LabOffers();
   const ports: AgentPorts = {
@@ -122,6 +124,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
       mqttHost: config.mqttHost,
       checkInS: config.checkInS,
       lab: config.lab,
+      challengesSinceS: await store.tx(challengesSinceS),
     },
     ...createOffers({ clock, lab }),
     labOffer: (serial) => lab.get(serial),
@@ -202,6 +205,20 @@ async function checkMasterKeys(store: Store, keys: MasterKeys, edges: AgentEdges
 async function recordStart(store: Store, edges: AgentEdges): Promise<void> {
   const text = "The agent started and goes on where its data ends.";
   await store.tx((tx) => tx.appendEvent({ kind: "agentStarted", text }, edges.clock.nowMs()));
+}
+
+/** Whoever puts a backup in place leaves a file `restored` beside it; it goes once everything is raised, so that an agent
+ *  killed in between begins again. */
+async function raiseAfterRestore(
+  store: Store,
+  config: AgentConfig,
+  { clock, log }: AgentEdges,
+): Promise<void> {
+  const path = join(config.data, "restored");
+  if (!existsSync(path)) return;
+  await store.tx((tx) => raiseReservations(tx, clock.nowMs()));
+  unlinkSync(path);
+  log.warn({}, "restored from a backup: reservations raised, leases held");
 }
 
 /** A given token is always an administrator's; without one, the first start makes one and shows it once. */

@@ -16,7 +16,13 @@ export const payloadBytesMax = 512 * 1024;
 export const imagesPerReleaseMax = 32;
 /** Body of a publication: 32 images of 512 kB would be 22 MB in base64; real ones are below 100 kB. */
 export const releaseBodyBytesMax = 24 * 1024 * 1024;
-/** Body of every other request. */
+/** Leaves of one lease: more than a desk signs in a year, few enough that a lost answer does not hurt. */
+export const leaseLeavesMax = 4_096;
+/** Ranges of leaves per release key: a lease a day for years; one row of some 100 kB then. */
+export const leaseRangesMax = 1_000;
+/** Ranges that a desk tells of its ledger. */
+export const leaseToldMax = 1_000;
+/** Body of every other request; 1,000 told ranges are at most 55 kB. */
 export const bodyBytesMax = 64 * 1024;
 
 /** Devices of one read of the fleet: about 4 ms, so that check-ins in between do not wait. */

@@ -90,6 +90,8 @@ export interface DeviceServiceConfig {
   checkInS: number;
   /** lab agents answer more openly and take unverified offers; never in production */
   lab: boolean;
+  /** challenges of before this second are refused: set by a restore; default 0 */
+  challengesSinceS?: number;
 }
 
 /** The device protocol behind the broker. `createDeviceService(ports: AgentPorts): DeviceService`

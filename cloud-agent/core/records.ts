@@ -146,6 +146,7 @@ export interface TokenRecord {
     | "viewer"
     | "operator"
     | "releaser"
+    | "desk"
     | "approver"
     | "line"
     | "installer"

@@ -1,15 +1,15 @@
 /** Releases come in signed and are checked before anything is stored. The agent holds no signing key. */
 import { createHash } from "node:crypto";
 import { Code } from "../../firmware/protocol/errors.ts";
-import { algHssLms, parseSign1 } from "../../firmware/protocol/host/cose.ts";
 import {
-  readEnvelope,
+  leavesUsed,
   type TrustedKeys,
   type VerifiedManifest,
   verifyEnvelope,
 } from "../../firmware/protocol/host/suitVerify.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { noteLeaf } from "./leases.ts";
 import type { Image } from "./ports.ts";
 import type { ReleaseImage, ReleaseRecord } from "./records.ts";
 
@@ -58,7 +58,11 @@ export async function publishRelease(
       `release ${release.sequence}: it was published with other images`,
     );
   }
-  for (const { image } of images) await recordLeaves(tx, image.envelope);
+  for (const { image } of images) {
+    for (const used of leavesUsed(image.envelope)) {
+      await noteLeaf(tx, used, options.keys.release, options.nowMs);
+    }
+  }
   await tx.putRelease(release);
   for (const { record, image } of images) {
     await tx.putBlob(0, release.sequence, record.classId, image.envelope);
@@ -164,28 +168,6 @@ function sameImages(a: ReleaseRecord, b: ReleaseRecord): boolean {
       .sort()
       .join(";");
   return key(a) === key(b);
-}
-
-/** An LMS leaf that signed two different manifests has given away enough to forge a third: such a release is refused,
- *  and the loss of the key shows. */
-async function recordLeaves(tx: Tx, envelopeBytes: Uint8Array): Promise<void> {
-  const envelope = readEnvelope(envelopeBytes);
-  for (const bytes of envelope.blocks) {
-    const block = parseSign1(bytes);
-    if (block.alg !== algHssLms || block.kid === null) continue;
-    // HSS prefix (4 bytes), then the leaf number q (RFC 8554 §5.4, §6.2).
-    const leaf = Buffer.from(block.signature).readUInt32BE(4);
-    const key = `leaf:${hex(block.kid)}:${leaf}`;
-    const digest = hex(envelope.digestBytes);
-    const seen = await tx.meta(key);
-    if (seen === null) await tx.putMeta(key, digest);
-    else if (seen !== digest) {
-      throw new AgentError(
-        AgentCode.LeafReused,
-        `key ${hex(block.kid)}: leaf ${leaf} already signed another manifest`,
-      );
-    }
-  }
 }
 
 function hex(bytes: Uint8Array): string {

@@ -25,6 +25,9 @@ export const routeRoles: Record<string, Role[]> = {
   "PUT /v1/devices/:serial/labels": ["operator", "installer"],
   "POST /v1/claims": ["operator", "installer"],
   "POST /v1/releases": ["releaser"],
+  // A desk may lease leaves and do nothing else with the agent.
+  "POST /v1/leases": ["desk", "releaser"],
+  "POST /v1/leases/release": [],
   "GET /v1/releases": readers,
   "GET /v1/releases/:sequence": readers,
   "POST /v1/rollouts": ["operator", "releaser"],

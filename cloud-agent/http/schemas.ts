@@ -321,7 +321,10 @@ export const rollout = Type.Object({
 
 export const role = Type.Union(
   (
-    ["viewer", "operator", "releaser", "approver", "line", "installer", "admin", "gateway"] as const
+    [
+      ...(["viewer", "operator", "releaser", "approver", "desk"] as const),
+      ...(["line", "installer", "admin", "gateway"] as const),
+    ] as const
   ).map((name) => Type.Literal(name)),
 );
 export const token = Type.Object({

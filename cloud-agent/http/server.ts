@@ -12,6 +12,7 @@ import { deviceRoutes } from "./routes/devices.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { labRoutes } from "./routes/lab.ts";
+import { leaseRoutes } from "./routes/leases.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
 import { summaryRoutes } from "./routes/summary.ts";
@@ -42,6 +43,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     claimRoutes,
     deviceRoutes,
     releaseRoutes,
+    leaseRoutes,
     rolloutRoutes,
     eventRoutes,
     summaryRoutes,

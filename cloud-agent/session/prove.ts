@@ -135,7 +135,8 @@ function requireFresh(step: Step, device: DeviceRecord, hello: Hello, prove: Pro
     nowMs,
   );
   // The nonce is good for three minutes at most; a time further away was not given with it.
-  if (isFresh && Math.abs(timeS * 1000 - nowMs) <= 240_000) return;
+  const isOfThisLife = timeS >= (step.ports.config.challengesSinceS ?? 0);
+  if (isFresh && isOfThisLife && Math.abs(timeS * 1000 - nowMs) <= 240_000) return;
   throw new Refusal(
     Code.ChallengeExpired,
     "PROVE answers a challenge that is not of these minutes",

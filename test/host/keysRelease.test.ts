@@ -100,12 +100,12 @@ describe("fleetling release sign", () => {
 
   test("an image is signed at a new leaf, and the same input gives the same bytes at the same leaf", () => {
     const first = signRelease(input);
-    const used = showKeys(keysDir).leavesUsed;
+    const used = showKeys(keysDir).ledger.entries.length;
     const verified = verifyEnvelope(first.images[0]!.envelope, trusted());
     expect(verified).toMatchObject({ sequence: 3, floor: 1, sizeBytes: image.length });
     expect(signRelease(input).images[0]).toEqual(first.images[0]);
-    expect(showKeys(keysDir).leavesUsed).toBe(used);
-    const entries = readLedger({
+    expect(showKeys(keysDir).ledger.entries.length).toBe(used);
+    const { entries } = readLedger({
       ...{ path: join(keysDir, "release"), leaves: 32 },
       publicKey: hex(trusted().release[0]!),
     });
@@ -116,14 +116,14 @@ describe("fleetling release sign", () => {
   });
 
   test("an author's mistake costs no leaf", () => {
-    const used = showKeys(keysDir).leavesUsed;
+    const used = showKeys(keysDir).ledger.entries.length;
     expect(() => signRelease({ ...input, floor: 9 })).toThrow(
       expect.objectContaining({ code: Code.FloorAboveSequence }),
     );
     expect(() => signRelease({ ...input, notes: "x".repeat(5000) })).toThrow(
       expect.objectContaining({ code: Code.ManifestTooLarge }),
     );
-    expect(showKeys(keysDir).leavesUsed).toBe(used);
+    expect(showKeys(keysDir).ledger.entries.length).toBe(used);
   });
 
   test("the command reads build folders and writes the file that is published", async () => {

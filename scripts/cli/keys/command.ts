@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { keyId } from "../../../firmware/protocol/host/cose.ts";
 import { roleNames } from "../../../firmware/protocol/host/keyset.ts";
+import { registerLease } from "./leaseCommand.ts";
+import type { LedgerRange } from "./ledger.ts";
 import { progressLine } from "./progress.ts";
 import { createKeys, heights, type KeysReport, showKeys } from "./store.ts";
 
@@ -10,7 +12,8 @@ Example:
   Makes root-1..3.key.json, release.key.json with release.tree, release.ledger and release.mark,
   certificate.key for the agent, and keyset-1.cbor, signed by two of the three root keys.
   Move at least one root key to a place without network, and back the folder up as one piece:
-  a ledger that is older than the newest release is refused.
+  a ledger that is older than the newest release is refused. Half of the leaves sign here without
+  any network; the other half is leased by the agent: fleetling keys lease, fleetling keys desk.
 
 Heights: 10 = 1,024 releases (below a second), 15 = 32,768 (a quarter of a minute),
          20 = 1,048,576 (about ten minutes, 50 MB tree).
@@ -19,6 +22,7 @@ Heights: 10 = 1,024 releases (below a second), 15 = 32,768 (a quarter of a minut
 const showExample = `
 Example:
   $ fleetling keys show --dir keys --json
+  Tells leaves used, leased and left, range by range, and warns from 80 % on.
 `;
 
 /** Adds `fleetling keys new` and `fleetling keys show`. */
@@ -53,25 +57,43 @@ export function register(program: Command): void {
       process.stdout.write(
         flags.json ? `${JSON.stringify(publicReport(report))}\n` : reportText(report),
       );
+      if (report.ledger.warning) process.stderr.write(`Warning: ${report.ledger.warning}\n`);
     });
+  registerLease(keys);
 }
 
-function publicReport({ keySet, leaves, leavesUsed }: KeysReport) {
+function publicReport({ keySet, leaves, ledger }: KeysReport) {
   const roles = roleNames.map((name) => [
     name,
     { threshold: keySet.roles[name].threshold, keys: keySet.roles[name].keys.map(hex) },
   ]);
-  return { version: keySet.version, roles: Object.fromEntries(roles), leaves, leavesUsed };
+  const { entries, ranges, leavesLeft, warning } = ledger;
+  return {
+    ...{ version: keySet.version, roles: Object.fromEntries(roles), leaves },
+    ...{ leavesUsed: entries.length, leavesLeft, leavesLeased: leasedOf(ranges), ranges, warning },
+  };
 }
 
-function reportText({ keySet, leaves, leavesUsed }: KeysReport): string {
+function leasedOf(ranges: LedgerRange[]): number {
+  return ranges.reduce((sum, { from, to, isLeased }) => sum + (isLeased ? to - from : 0), 0);
+}
+
+function reportText({ keySet, leaves, ledger }: KeysReport): string {
   const lines = [`key set version ${keySet.version}`];
   for (const name of roleNames) {
     const role = keySet.roles[name];
     lines.push(`${name}: ${role.threshold} of ${role.keys.length}`);
     for (const key of role.keys) lines.push(`  ${hex(keyId(key))}  ${hex(key)}`);
   }
-  lines.push(`release key: ${leavesUsed} of ${leaves} leaves used`, "");
+  const { entries, ranges, leavesLeft } = ledger;
+  lines.push(
+    `release key: ${leaves} leaves; here ${entries.length} used, ${leasedOf(ranges)} leased, ${leavesLeft} left`,
+  );
+  for (const { from, to, next, isLeased } of ranges) {
+    const whose = isLeased ? "leased" : "offline";
+    lines.push(`  ${whose} ${from} to ${to - 1}: ${next - from} used, ${to - next} left`);
+  }
+  lines.push("");
   return lines.join("\n");
 }
 

@@ -1,61 +1,33 @@
-/** One signer at a time: a lock file that names its holder. */
-import { readFileSync, unlinkSync } from "node:fs";
-import { hostname } from "node:os";
-import { createFile } from "./durable.ts";
+/** One signer at a time: a lock of the operating system, which ends with its process however that ends. A lock file that
+ *  names its holder would have to be taken over from the dead, and two could take it over at once. SQLite has the
+ *  lock that Node has not; the file stays empty. The folder has to be on a local disk. */
+import { closeSync, openSync } from "node:fs";
+import Database from "better-sqlite3";
 import { ToolError } from "./errors.ts";
 
-interface Holder {
-  pid: number;
-  host: string;
-}
-
-/** Takes the lock, runs, gives it back. A lock whose process died on this machine is taken over.
+/** Takes the lock, runs, gives it back.
  *  @throws ToolError LEDGER_LOCKED while another signer works */
 export function withLock<T>(path: string, run: () => T): T {
-  take(path, true);
+  closeSync(openSync(path, "a", 0o600));
+  const lock = new Database(path, { timeout: 0 });
   try {
+    take(lock, path);
     return run();
   } finally {
-    unlinkSync(path);
+    lock.close();
   }
 }
 
-function take(path: string, mayTakeOver: boolean): void {
-  const holder: Holder = { pid: process.pid, host: hostname() };
+function take(lock: Database.Database, path: string): void {
   try {
-    createFile(path, JSON.stringify(holder));
-    return;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-  const found = readHolder(path);
-  if (found !== null && mayTakeOver && hasDied(found)) {
-    unlinkSync(path);
-    take(path, false);
-    return;
-  }
-  throw new ToolError("LEDGER_LOCKED", {
-    object: path,
-    expected: "no other signer",
-    found: found === null ? "a lock without holder" : `process ${found.pid} on ${found.host}`,
-    next: "Wait for it to end; delete the file only when you are sure that it has.",
-  });
-}
-
-function readHolder(path: string): Holder | null {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as Holder;
-  } catch {
-    return null;
-  }
-}
-
-function hasDied(holder: Holder): boolean {
-  if (holder.host !== hostname()) return false;
-  try {
-    process.kill(holder.pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (cause) {
+    throw new ToolError("LEDGER_LOCKED", {
+      object: path,
+      expected: "no other signer in this folder",
+      found: (cause as Error).message,
+      next: "Wait for it to end; a signer that died holds nothing.",
+      cause,
+    });
   }
 }

@@ -22,6 +22,7 @@ import { ToolError } from "./errors.ts";
 import {
   createLedger,
   type LedgerOptions,
+  type LedgerState,
   type Reservation,
   readLedger,
   reserveLeaf,
@@ -56,15 +57,7 @@ export function createKeys(options: {
       next: "Take 10 unless you plan more than 1,024 releases.",
     });
   }
-  if (existsSync(dir) && readdirSync(dir).length > 0) {
-    throw new ToolError("KEYS_EXIST", {
-      object: dir,
-      expected: "an empty or a new folder",
-      found: "files in it",
-      next: "Name another folder; existing keys are never replaced.",
-    });
-  }
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir);
   const roots = Array.from({ length: rootCount }, () => ed25519Pair(random(32)));
   const agent = ed25519Pair(random(32));
   const secret: LmsSecret = { height, identifier: random(16), seed: random(24) };
@@ -88,6 +81,19 @@ export function createKeys(options: {
   createFile(join(dir, "keyset-1.cbor"), encodeSignedKeySet({ body, signatures }));
   syncDirectory(dir);
   return { publicKey: release.publicKey, files: readdirSync(dir).sort() };
+}
+
+/** @throws ToolError KEYS_EXIST */
+function makeFolder(dir: string): void {
+  if (existsSync(dir) && readdirSync(dir).length > 0) {
+    throw new ToolError("KEYS_EXIST", {
+      object: dir,
+      expected: "an empty or a new folder",
+      found: "files in it",
+      next: "Name another folder; existing keys are never replaced.",
+    });
+  }
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
 }
 
 /** A release key that is ready to sign, each signature at a leaf that was reserved for it. */
@@ -132,16 +138,45 @@ export function openReleaseKey(
 
 export interface KeysReport {
   keySet: KeySet;
-  leavesUsed: number;
+  /** the release key, 48 bytes */
+  releaseKey: Uint8Array;
+  ledger: LedgerState;
+  /** of the whole key */
   leaves: number;
 }
 
 /** Reads what is public in a key folder, and checks key sets and ledger. @throws ToolError, CodedError */
 export function showKeys(dir: string): KeysReport {
+  const options = ledgerOf(dir);
+  return {
+    keySet: readKeySet(dir),
+    releaseKey: fromHex(options.publicKey, 48),
+    ledger: readLedger(options),
+    leaves: options.leaves,
+  };
+}
+
+/** The ledger of a key folder. @throws ToolError KEYS_MISSING, KEYS_DAMAGED */
+export function ledgerOf(dir: string): LedgerOptions {
   const { secret, publicKey } = readSecret(join(dir, "release.key.json"));
-  const leaves = 2 ** secret.height;
-  const ledger = { path: join(dir, "release"), publicKey, leaves };
-  return { keySet: readKeySet(dir), leavesUsed: readLedger(ledger).length, leaves };
+  return { path: join(dir, "release"), publicKey, leaves: 2 ** secret.height };
+}
+
+/** Makes the folder of a further signing desk: the same release key, and none of its leaves. It signs with what the agent
+ *  leases to it. Root and certificate keys stay where they are.
+ *  @throws ToolError KEYS_MISSING, KEYS_DAMAGED, KEYS_EXIST */
+export function createDesk(options: { dir: string; out: string }): string[] {
+  const { dir, out } = options;
+  const ledger = ledgerOf(dir);
+  readKeySet(dir);
+  makeFolder(out);
+  const names = readdirSync(dir).filter((name) => /^(release\.tree|keyset-\d+\.cbor)$/.test(name));
+  for (const name of [...names, "release.key.json"]) {
+    createFile(join(out, name), readFileSync(join(dir, name)));
+  }
+  createLedger({ ...ledger, path: join(out, "release") }, false);
+  syncDirectory(out);
+  return readdirSync(out).sort();
 }
 
 /** The newest key set of a folder, each version checked against the one before.

@@ -62,6 +62,7 @@ export function register(program: Command): void {
       const input = releaseInput(builds, flags);
       const signed = signRelease({ ...input, onProgress: progressLine("release key") });
       writeFileSync(flags.out, `${JSON.stringify(releaseFile(input, signed), null, 1)}\n`);
+      if (signed.warning !== null) process.stderr.write(`Warning: ${signed.warning}\n`);
       process.stdout.write(flags.json ? summaryJson(flags, signed) : summaryText(flags, signed));
     });
 }
@@ -130,7 +131,6 @@ function summaryText(flags: Flags, signed: SignedRelease): string {
     ({ board, digest, envelope, payload, leaf }) =>
       `${board}: ${payload.length} B, envelope ${envelope.length} B, leaf ${leaf}, ${digest.slice(0, 16)}`,
   );
-  if (signed.warning !== null) lines.push(`Warning: ${signed.warning}`);
   lines.push(`written to ${flags.out}; ${signed.leavesLeft} leaves left`, "");
   return lines.join("\n");
 }

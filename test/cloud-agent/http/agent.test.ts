@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Agent, createAgent } from "../../../cloud-agent/agent.ts";
+import { registerBirth } from "../../../cloud-agent/core/births.ts";
 import { systemClock } from "../../../cloud-agent/platform/clock.ts";
 import {
   type AgentConfigInput,
@@ -63,6 +64,29 @@ describe("an agent", () => {
     });
     expect(reply.status).toBe(200);
     expect(shown).toHaveLength(1);
+  });
+
+  it("that was restored from a backup raises its reservations once, before it serves anybody", async () => {
+    const first = await start();
+    const serial = "PUCK-0001";
+    const hello = { hello: "00", chalBody: "00", sid: "00112233", epoch: 0 };
+    const counts = { bootCount: 1, handshakeCount: 1, receivedCounter: 0, sendReserved: 5 };
+    await first.store.tx(async (tx) => {
+      const birth = birthRecord(serial);
+      await registerBirth(tx, { birth, checkInS: 60, nowMs: 0 });
+      await tx.putSession({ serial, ...hello, ...counts });
+    });
+    await first.stop();
+    writeFileSync(join(data, "restored"), "");
+    const second = await start();
+    const raised = () => second.store.tx((tx) => tx.countEvents({ kind: "reservationsRaised" }));
+    const session = await second.store.tx((tx) => tx.session(serial));
+    const held = await second.store.tx((tx) => tx.meta("leasesHeld"));
+    expect([session, held, await raised()]).toEqual([null, "1", 1]);
+    expect(existsSync(join(data, "restored"))).toBe(false);
+    await second.stop();
+    const third = await start();
+    expect(await third.store.tx((tx) => tx.countEvents({ kind: "reservationsRaised" }))).toBe(1);
   });
 
   it.each(["km.key", "certificate.key"])(

@@ -106,6 +106,13 @@ describe("a refused handshake", () => {
     expect(kinds(await bench.say(device, old))).toEqual([`refused ${Code.HandshakeReplayed}`]);
     expect(kinds(await bench.say(device, device.seal(device.checkIn())))).toEqual(["reply"]);
   });
+  it("refuses a PROVE that was recorded before the agent was restored from a backup", async () => {
+    const recorded = await proveOf(device);
+    bench.ports.config.challengesSinceS = startMs / 1000 + 1;
+    bench.nowMs += 1_000;
+    expect(kinds(await bench.say(device, recorded))).toEqual([`refused ${Code.ChallengeExpired}`]);
+    expect(kinds(await bench.shakeHands(device))).toEqual(["reply"]);
+  });
   it("refuses a PROVE whose boot count went back", async () => {
     device.reboot();
     await bench.shakeHands(device);

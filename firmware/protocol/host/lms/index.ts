@@ -4,6 +4,7 @@ export {
   lmsM24H5,
   lmsParameters,
   lmsTypeOfHeight,
+  offlineLeaves,
   otsN24W4,
   otsParameters,
 } from "./parameters.ts";

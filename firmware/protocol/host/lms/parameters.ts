@@ -81,6 +81,12 @@ export function lmsTypeOfHeight(height: number): number {
   return lmsM24H5 + index;
 }
 
+/** Leaves, from 0, that belong to the desk that made the key: it signs with them without asking. The agent leases the
+ *  others. One rule for all keys, so that an agent without memory of a key cannot lease what is in use. */
+export function offlineLeaves(leaves: number): number {
+  return leaves / 2;
+}
+
 /** Bytes of an LMS signature: u32 q · LM-OTS signature · u32 type · path. */
 export function lmsSignatureBytes(lms: LmsParameters, ots: OtsParameters): number {
   return 8 + ots.signatureBytes + lms.h * lms.m;
