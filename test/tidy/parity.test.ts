@@ -58,6 +58,16 @@ describe("SPEC.md", () => {
   });
 });
 
+describe("time rules", () => {
+  const tests = read("test/firmware/time.test.ts");
+  const rules = tableRows(spec, "rule", "test");
+  it("of SPEC.md and tests of time.test.ts are the same", () => {
+    const titles = [...tests.matchAll(/^ {2}it\("([^"]+)"/gm)].map(([, title]) => title);
+    expect(titles.length).toBeGreaterThan(8);
+    expect(rules.map(([, title]) => title).sort()).toEqual(titles.sort());
+  });
+});
+
 describe("RUNBOOK.md", () => {
   const runbook = read("cloud-agent/RUNBOOK.md");
   const settings = tableRows(runbook, "variable", "setting", "default", "meaning");
