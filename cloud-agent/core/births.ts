@@ -3,10 +3,11 @@ import type { BirthRecord } from "../../firmware/protocol/birth.ts";
 import { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { needNotHeld } from "./quality/holds.ts";
 import type { DeviceRecord } from "./records.ts";
 
 /** Registers a birth. The same birth again changes nothing, so that a line can send its list until it is answered.
- *  @throws AgentError BirthDiffers when this serial was born with other data */
+ *  @throws AgentError BirthDiffers when this serial was born with other data; LotHeld when its batch or a lot is held */
 export async function registerBirth(
   tx: Tx,
   options: { birth: BirthRecord; checkInS: number; nowMs: number },
@@ -21,6 +22,7 @@ export async function registerBirth(
       `device ${birth.serial}: its birth was registered with another ${different}`,
     );
   }
+  await needNotHeld(tx, birth);
   const device = newDevice(birth, options.checkInS);
   await tx.putDevice(device);
   await tx.appendEvent(
@@ -37,8 +39,10 @@ export async function registerBirth(
 
 /** @returns name of the first field that differs, null when both say the same */
 function birthDifference(a: BirthRecord, b: BirthRecord): string | null {
-  for (const name of Object.keys(a) as (keyof BirthRecord)[]) {
-    if (a[name] !== b[name]) return name;
+  const text = (value: unknown) =>
+    JSON.stringify(value && typeof value === "object" ? Object.entries(value).sort() : value);
+  for (const name of Object.keys({ ...a, ...b }) as (keyof BirthRecord)[]) {
+    if (text(a[name]) !== text(b[name])) return name;
   }
   return null;
 }

@@ -14,6 +14,8 @@ export const enum AgentCode {
   WipeAlreadyOrdered = 612,
   OrderPending = 613,
   CertificateNotIssued = 614,
+  LotHeld = 615,
+  RmaStateWrong = 616,
   ReleaseDiffers = 620,
   ReleaseKeysMissing = 621,
   ReleaseClassTwice = 622,
@@ -31,6 +33,8 @@ export const enum AgentCode {
   SchemaNewer = 650,
   ConfigInvalid = 651,
   KeyFileInvalid = 652,
+  ProductInvalid = 660,
+  PromiseBroken = 661,
 }
 
 interface ErrorKind {
@@ -162,6 +166,16 @@ export const errorKinds: Record<number, ErrorKind> = {
     status: 404,
     next: "A certificate exists once the device has sent its wipe receipt.",
   },
+  [AgentCode.LotHeld]: {
+    name: "LotHeld",
+    status: 409,
+    next: "Set the part aside; the hold and its reason are at /v1/holds.",
+  },
+  [AgentCode.RmaStateWrong]: {
+    name: "RmaStateWrong",
+    status: 409,
+    next: "Read the device's returns at /v1/rmas.",
+  },
   [AgentCode.ReleaseDiffers]: {
     name: "ReleaseDiffers",
     status: 409,
@@ -246,6 +260,16 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "KeyFileInvalid",
     status: 500,
     next: "Restore the key file from its backup; never let a new one be made for an old database.",
+  },
+  [AgentCode.ProductInvalid]: {
+    name: "ProductInvalid",
+    status: 422,
+    next: "Correct the day that the detail names.",
+  },
+  [AgentCode.PromiseBroken]: {
+    name: "PromiseBroken",
+    status: 409,
+    next: "A promise to customers may only be lengthened; give the promised day or a later one.",
   },
 };
 

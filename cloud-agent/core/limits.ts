@@ -46,3 +46,5 @@ export const eventStreamPingMs = 20_000;
 export const settingsMax = 16;
 export const settingNameCharsMax = 16;
 export const settingTextCharsMax = 48;
+/** Product models of one agent: read as a whole at each publication. */
+export const productsMax = 1000;

@@ -1,6 +1,7 @@
 /** Releases come in signed and are checked before anything is stored. The agent holds no signing key. */
 import { createHash } from "node:crypto";
 import { Code } from "../../firmware/protocol/errors.ts";
+import { classIdOf } from "../../firmware/protocol/host/productIds.ts";
 import {
   leavesUsed,
   type TrustedKeys,
@@ -10,7 +11,9 @@ import {
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 import { noteLeaf } from "./leases.ts";
+import { productsMax } from "./limits.ts";
 import type { Image } from "./ports.ts";
+import { checkReleasePromise, type ProductRecord, products } from "./products.ts";
 import type { ReleaseImage, ReleaseRecord } from "./records.ts";
 
 /** An image as sent; class and digest are compared with the manifest where they are given. */
@@ -41,7 +44,7 @@ interface CheckedImage {
 
 /** Stores a release whose every envelope is signed by the release keys and whose payloads are what was signed.
  *  The same images again change nothing.
- *  @throws AgentError ReleaseDiffers, ReleaseClassTwice, RequestInvalid, ImageDigest, LeafReused; CodedError for an
+ *  @throws AgentError ReleaseDiffers, ReleaseClassTwice, RequestInvalid, ImageDigest, LeafReused, PromiseBroken; CodedError for an
  *  envelope that is not acceptable */
 export async function publishRelease(
   tx: Tx,
@@ -58,6 +61,7 @@ export async function publishRelease(
       `release ${release.sequence}: it was published with other images`,
     );
   }
+  await checkPromises(tx, images);
   for (const { image } of images) {
     for (const used of leavesUsed(image.envelope)) {
       await noteLeaf(tx, used, options.keys.release, options.nowMs);
@@ -99,6 +103,20 @@ export async function releaseImage(
   const envelope = await tx.blob(0, sequence, classId);
   const payload = await tx.blob(1, sequence, classId);
   return envelope && payload ? { envelope, payload } : null;
+}
+
+/** A release says until when it is supported; that may not be less than its product's promise. */
+async function checkPromises(tx: Tx, images: CheckedImage[]): Promise<void> {
+  const all = await tx.documents.list(products, { limit: productsMax });
+  for (const { image, record, manifest } of images) {
+    const isOf = ({ value }: { value: ProductRecord }) =>
+      hex(classIdOf(manifest.vendorId, value.model, image.board)) === record.classId;
+    const supportUntil = manifest.text?.supportUntil ?? null;
+    const endOfLife = manifest.text?.endOfLife ?? null;
+    for (const { value } of all.filter(isOf)) {
+      checkReleasePromise(value, { supportUntil, endOfLife });
+    }
+  }
 }
 
 function checkImage(image: SentImage, keys: TrustedKeys): CheckedImage {

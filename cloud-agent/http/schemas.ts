@@ -76,6 +76,12 @@ export const birth = Type.Object(
     classId: hex(16),
     bornAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,3})?Z$" }),
     station: text(64),
+    lots: Type.Optional(
+      Type.Record(Type.String({ pattern: "^[A-Za-z0-9_.-]{1,32}$" }), text(64), {
+        maxProperties: 32,
+        description: "component → lot number",
+      }),
+    ),
   },
   closed,
 );

@@ -13,6 +13,8 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { labRoutes } from "./routes/lab.ts";
 import { leaseRoutes } from "./routes/leases.ts";
+import { productRoutes } from "./routes/products.ts";
+import { qualityRoutes } from "./routes/quality.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
 import { summaryRoutes } from "./routes/summary.ts";
@@ -48,6 +50,8 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     eventRoutes,
     summaryRoutes,
     tokenRoutes,
+    productRoutes,
+    qualityRoutes,
     labRoutes,
   ]) {
     routes(app, deps);

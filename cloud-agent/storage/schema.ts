@@ -148,7 +148,7 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
   }
 }
 
-/** Documents by kind (documents.ts). */
+/** Documents by kind (core/documents.ts). */
 async function createDocuments(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
   await db.schema
     .createTable("documents")

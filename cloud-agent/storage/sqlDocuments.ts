@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import type { DocumentKind, Documents, StoredDocument } from "./documents.ts";
+import type { DocumentKind, Documents, StoredDocument } from "../core/documents.ts";
 import type { Tables } from "./schema.ts";
 
 /** The documents of one transaction. */

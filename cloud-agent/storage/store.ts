@@ -1,3 +1,4 @@
+import type { Documents } from "../core/documents.ts";
 import type {
   CertificateRecord,
   DeviceRecord,
@@ -9,7 +10,6 @@ import type {
   VitalsRecord,
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
-import type { Documents } from "./documents.ts";
 
 /** Port to a database. Everything inside one `tx` is one transaction: all of it or nothing. */
 export interface Store {

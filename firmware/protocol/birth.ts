@@ -21,4 +21,6 @@ export interface BirthRecord {
   /** ISO 8601 */
   bornAt: string;
   station: string;
+  /** component → lot number, where the line knows them: a bad lot is found by its returns */
+  lots?: Record<string, string>;
 }

@@ -4,6 +4,8 @@ import { register as registerGateway } from "../gateway/command.ts";
 import { register as registerBuild } from "./build/command.ts";
 import { register as registerKeys } from "./keys/command.ts";
 import { register as registerKm } from "./km/command.ts";
+import { register as registerProduct } from "./product/command.ts";
+import { register as registerQuality } from "./quality/command.ts";
 import { register as registerRelease } from "./release/command.ts";
 import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
 
@@ -22,6 +24,8 @@ export function createProgram(): Command {
     registerRelease,
     registerGateway,
     registerVerifyWipe,
+    registerProduct,
+    registerQuality,
   ])
     register(program);
   return program;

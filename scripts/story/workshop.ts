@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Board } from "../../boards/index.ts";
+import { productIds } from "../../firmware/protocol/host/productIds.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
-import { type Birth, makeBirth, productIds } from "../cli/factory/birth.ts";
+import { type Birth, makeBirth } from "../cli/factory/birth.ts";
 import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
 import { createKeys, readKeySet } from "../cli/keys/store.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Code } from "../../firmware/protocol/errors.ts";
+import { productIds } from "../../firmware/protocol/host/productIds.ts";
 import { leavesUsed, verifyEnvelope } from "../../firmware/protocol/host/suitVerify.ts";
-import { productIds } from "../../scripts/cli/factory/birth.ts";
 import { register as registerKeys } from "../../scripts/cli/keys/command.ts";
 import { readLedger } from "../../scripts/cli/keys/ledger.ts";
 import {

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import type { Board } from "../../../boards/index.ts";
 import type { BirthRecord } from "../../../firmware/protocol/birth.ts";
 import { batchKey, codeHash, deviceKey0, popKey } from "../../../firmware/protocol/host/kdf.ts";
 import { codeRandomBytes, labelUrl, makeCode } from "../../../firmware/protocol/host/labels.ts";
+import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { receiptPublic } from "../../../firmware/protocol/host/receipt.ts";
 import type { IdentityInput } from "./identity.ts";
 
@@ -34,22 +34,6 @@ export interface Birth {
   identity: IdentityInput;
   code: string;
   labelUrl: string;
-}
-
-const dnsNamespace = Buffer.from("6ba7b8109dad11d180b400c04fd430c8", "hex");
-
-/** UUIDv5 (RFC 9562 §5.5) as 16 bytes. */
-export function uuid5(namespace: Uint8Array, name: string): Uint8Array {
-  const h = createHash("sha1").update(namespace).update(name, "utf8").digest().subarray(0, 16);
-  h[6] = (h[6]! & 0x0f) | 0x50;
-  h[8] = (h[8]! & 0x3f) | 0x80;
-  return new Uint8Array(h);
-}
-
-/** Vendor id of a domain, class id of a model on a board (SPEC.md §2.1). */
-export function productIds(vendorDomain: string, model: string, boardId: string) {
-  const vendorId = uuid5(dnsNamespace, vendorDomain);
-  return { vendorId, classId: uuid5(vendorId, `${model}@${boardId}`) };
 }
 
 /** Makes identity, birth record and label of one device. Neither CODE nor a device key enters the record. */

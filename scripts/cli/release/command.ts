@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { productIds } from "../factory/birth.ts";
+import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { ToolError } from "../keys/errors.ts";
 import { progressLine } from "../keys/progress.ts";
 import { type ReleaseInput, releaseFile, type SignedRelease, signRelease } from "./sign.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { productIds } from "../../../scripts/cli/factory/birth.ts";
+import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { createKeys } from "../../../scripts/cli/keys/store.ts";
 import { type ReleaseInput, releaseFile, signRelease } from "../../../scripts/cli/release/sign.ts";
 import { image } from "../../host/suitFixture.ts";
@@ -16,6 +16,7 @@ interface ReleaseFile {
 
 let directory: string;
 let text: string;
+let ofSensor1: ReleaseInput;
 let keySet: Uint8Array;
 let api: Harness;
 
@@ -24,7 +25,7 @@ beforeAll(() => {
   const keysDir = join(directory, "keys");
   createKeys({ dir: keysDir, height: 5 });
   keySet = new Uint8Array(readFileSync(join(keysDir, "keyset-1.cbor")));
-  const input: ReleaseInput = {
+  ofSensor1 = {
     ...{ keysDir, sequence: 7, floor: 5, interpreter: ["2v25", "2v29"] },
     ...{ version: "1.4.2", type: "security", notes: "Closes a hole." },
     images: ["puckjs", "esp32"].map((board) => ({
@@ -33,7 +34,7 @@ beforeAll(() => {
       text: image,
     })),
   };
-  text = JSON.stringify(releaseFile(input, signRelease(input)));
+  text = JSON.stringify(releaseFile(ofSensor1, signRelease(ofSensor1)));
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 beforeEach(async () => {
@@ -70,5 +71,26 @@ describe("a release file", () => {
     Object.assign(body.images[0]!, { leaf: 3 });
     const reply = await publish(body);
     expect([reply.status, reply.body.code]).toEqual([400, 600]);
+  });
+
+  it("that says an earlier end of support than its product promises is refused", async () => {
+    const promise = {
+      ...{ name: "Sensor 1", supportUntil: "2031-12-31", endOfSale: null, endOfLife: null },
+      ...{ endOfLifePolicy: "goes on without the cloud", disposal: "coin cell" },
+    };
+    await api.call("PUT", "/v1/products/sensor-1", promise, "releaser");
+    const signed = (supportUntil: string, sequence: number) => {
+      const input = { ...ofSensor1, sequence, supportUntil };
+      return releaseFile(input, signRelease(input));
+    };
+    const refused = await publish(signed("2031-12-30", 8));
+    expect([refused.status, refused.body.name, refused.body.detail]).toEqual([
+      ...[409, "PromiseBroken"],
+      "release for sensor-1: support-until: expected 2031-12-31 or later, as promised, got 2031-12-30",
+    ]);
+    expect((await api.call("GET", "/v1/releases/8")).status).toBe(404);
+    expect((await publish(signed("2031-12-31", 9))).status).toBe(201);
+    // A release that says nothing breaks no promise: the product's own days stand.
+    expect((await publish(file())).status).toBe(201);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { documentKind } from "../../../cloud-agent/storage/documents.ts";
+import { documentKind } from "../../../cloud-agent/core/documents.ts";
 import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
 

@@ -1,0 +1,128 @@
+/** Commands that speak to a running agent: where it is, who asks, and what its refusals look like in a terminal. */
+import { type Command, Option } from "commander";
+
+/** Flags that every such command takes. */
+export interface ApiFlags {
+  url: string;
+  token?: string;
+  json?: boolean;
+}
+
+const replyMsMax = 30_000;
+
+/** What stopped a command: the agent's own refusal, or that it could not be asked. */
+export class ApiError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string, options?: { cause: unknown }) {
+    super(message, options);
+    this.name = "ApiError";
+    this.code = code;
+  }
+}
+
+/** Adds --url, --token and --json, with the environment behind them. */
+export function withApiFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--url <url>", "address of the agent")
+        .env("FLEETLING_URL")
+        .default("http://127.0.0.1:8080"),
+    )
+    .addOption(
+      new Option("--token <token>", "bearer token; better in the environment").env(
+        "FLEETLING_TOKEN",
+      ),
+    )
+    .option("--json", "print the reply as JSON");
+}
+
+/** Asks the agent.
+ *  @param path begins with "/v1"; what comes from people has to be encoded in it
+ *  @returns the decoded reply, null for an empty one
+ *  @throws ApiError with the agent's words and what to do next; NO_TOKEN, AGENT_UNREACHABLE */
+export async function callApi<T>(
+  flags: ApiFlags,
+  method: "GET" | "POST" | "PUT" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  if (!flags.token) {
+    throw new ApiError(
+      "NO_TOKEN",
+      "NO_TOKEN: expected a token, got none. Set FLEETLING_TOKEN, or give --token.",
+    );
+  }
+  const reply = await send(flags, method, path, body);
+  const text = await reply.text();
+  const value = parse(text);
+  if (reply.ok) return value as T;
+  throw refusal(reply.status, value, `${method} ${path}`);
+}
+
+/** Prints a reply: as JSON where it was asked for, else the lines. */
+export function show(flags: ApiFlags, value: unknown, lines: string[]): void {
+  process.stdout.write(flags.json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** Columns of text, each as wide as its widest cell. */
+export function columns(head: string[], rows: (string | number | null)[][]): string[] {
+  const cells = [head, ...rows.map((row) => row.map((cell) => String(cell ?? "-")))];
+  const widths = head.map((_, at) => Math.max(...cells.map((row) => row[at]!.length)));
+  return cells.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at]!))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Path with its values encoded: path`/v1/devices/${serial}`. */
+export function path(parts: TemplateStringsArray, ...values: (string | number)[]): string {
+  return parts.reduce(
+    (text, part, at) => text + part + (at < values.length ? encodeURIComponent(values[at]!) : ""),
+    "",
+  );
+}
+
+async function send(
+  flags: ApiFlags,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<Response> {
+  try {
+    return await fetch(new URL(path, flags.url), {
+      method,
+      headers: {
+        authorization: `Bearer ${flags.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(replyMsMax),
+    });
+  } catch (cause) {
+    const finding = (cause as Error).name === "TimeoutError" ? "no answer in 30 s" : "no answer";
+    throw new ApiError(
+      "AGENT_UNREACHABLE",
+      `AGENT_UNREACHABLE: ${flags.url}: expected an agent, got ${finding}. Check --url and that it runs.`,
+      { cause },
+    );
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === "" ? null : JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function refusal(status: number, value: unknown, what: string): ApiError {
+  const problem = value as { name?: string; detail?: string; next?: string } | null;
+  if (typeof problem?.name !== "string") {
+    const text = `HTTP_${status}: ${what}: expected a reply of the agent, got status ${status}. Check --url.`;
+    return new ApiError(`HTTP_${status}`, text);
+  }
+  return new ApiError(problem.name, `${problem.name}: ${problem.detail}. ${problem.next}`);
+}

@@ -1,0 +1,65 @@
+/** Commands that speak to the agent: what a person reads when all is well, and when it is not. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { birthRecord } from "../cloud-agent/fixtures.ts";
+import { type Harness, harness } from "../cloud-agent/http/harness.ts";
+
+const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
+let api: Harness;
+let url = "";
+beforeEach(async () => {
+  api = await harness();
+  url ||= await api.app.listen({ port: 0, host: "127.0.0.1" });
+  await api.call("POST", "/v1/births", birthRecord("SN-0001"), "line");
+});
+afterEach(() => api.close());
+
+async function run(words: string[], env: Record<string, string> = {}) {
+  const { PATH = "" } = process.env;
+  const given = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token", ...env };
+  try {
+    const done = await promisify(execFile)(process.execPath, [bin, ...words], { env: given });
+    return { code: 0, out: done.stdout, error: done.stderr };
+  } catch (cause) {
+    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
+    return { code, out: stdout, error: stderr };
+  }
+}
+
+describe("a command for the agent", () => {
+  it("does its work and says it in a line, or in JSON", async () => {
+    const held = await run(["hold", "set", "lot", "cell=L1", "--reason", "leaks"]);
+    expect(held).toEqual({ code: 0, out: "lot cell=L1 is held\n", error: "" });
+    expect((await run(["hold", "list"])).out).toBe(
+      "kind  name     by     reason\nlot   cell=L1  admin  leaks\n",
+    );
+    const json = await run(["hold", "list", "--json"]);
+    expect(JSON.parse(json.out).holds[0].reason).toBe("leaks");
+    const opened = await run(["rma", "open", "SN-0001", "no-boot"]);
+    expect(opened.out).toMatch(/^\d{15}-[0-9a-f]{6} {2}SN-0001 {2}no-boot {2}open\n$/);
+    expect((await run(["quality", "batch"])).out).toBe(
+      "batch  devices  returned  share    95 %              codes\n" +
+        "B1     1        1         100.0 %  20.7 % - 100.0 %  no-boot 1\n",
+    );
+  }, 60_000);
+  it("passes the agent's refusal on, with what to do", async () => {
+    expect(await run(["hold", "lift", "batch", "B9", "--reason", "x"])).toEqual({
+      code: 1,
+      out: "",
+      error: "NotFound: batch B9: it is not held. The routes are listed in /openapi.json.\n",
+    });
+  }, 60_000);
+  it("says what is missing before it asks", async () => {
+    const without = await run(["hold", "list"], { FLEETLING_TOKEN: "" });
+    expect([without.code, without.error]).toEqual([
+      1,
+      "NO_TOKEN: expected a token, got none. Set FLEETLING_TOKEN, or give --token.\n",
+    ]);
+    const away = await run(["hold", "list"], { FLEETLING_URL: "http://127.0.0.1:9" });
+    expect([away.code, away.error]).toEqual([
+      1,
+      "AGENT_UNREACHABLE: http://127.0.0.1:9: expected an agent, got no answer. Check --url and that it runs.\n",
+    ]);
+  }, 60_000);
+});
