@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { raiseReservations } from "../../../cloud-agent/core/restore.ts";
 import { hashToken } from "../../../cloud-agent/http/auth.ts";
 import { keyId } from "../../../firmware/protocol/host/cose.ts";
-import { productIds } from "../../../scripts/cli/factory/birth.ts";
+import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { lease } from "../../../scripts/cli/keys/lease.ts";
 import { createDesk, createKeys, showKeys } from "../../../scripts/cli/keys/store.ts";
 import { releaseFile, signRelease } from "../../../scripts/cli/release/sign.ts";
