@@ -2,9 +2,10 @@ import { Rec } from "../flash/journal.ts";
 import type { Bytes } from "../hal/hal.ts";
 import { Code } from "../protocol/errors.ts";
 import { trialBootsMax, trialFailsMax } from "../protocol/limits.ts";
+import type { Limits } from "./parts/suit.ts";
 
-/** [sequence, size in bytes, CRC-32, digest(32), manifest floor, trial minutes] */
-export type SlotRecord = [number, number, number, Bytes, number, number];
+/** [sequence, size in bytes, CRC-32, digest(32), manifest floor, trial minutes, by downgrade ticket (0/1), vitals limits] */
+export type SlotRecord = [number, number, number, Bytes, number, number, number, Limits | null];
 /** [active (0 A, 1 B, 2 none), A, B, floor, key set version, trial (0/1), minutes left] */
 export type SlotsRecord = [
   number,

@@ -21,6 +21,7 @@ export const enum IdAt {
   Ssid = 0x1d0,
   Password = 0x1f0,
   WifiEnd = 0x230,
+  RootId = 0x230,
 }
 
 /** Text at addr, ended by a zero byte or after len. */

@@ -13,7 +13,9 @@ export const enum Rec {
   Wipe = 7,
   Receipt = 8,
   Life = 9,
-  Count = 10,
+  KeySetA = 10,
+  KeySetB = 11,
+  Count = 12,
 }
 
 export interface Journal {

@@ -49,6 +49,9 @@ export const enum Code {
   ReleaseNotFound = 117,
   FloorAboveSequence = 118,
   UpdateDeferred = 119,
+  WrongSlot = 120,
+  ThresholdMissed = 121,
+  TicketFloor = 122,
 
   TrialVitals = 150,
   SettingUnknown = 151,

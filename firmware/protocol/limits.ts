@@ -8,6 +8,8 @@ export const messageBytesMax = 1536;
 export const envelopeBytesMax = 4096;
 /** Commands in one manifest, over all its sequences. */
 export const manifestCommandsMax = 32;
+/** Vitals that a manifest may bound for its trial: as many as SPEC.md §4.2 numbers, and one. */
+export const limitsMax = 12;
 /** CBOR nesting a decoder follows. */
 export const cborDepthMax = 8;
 /** Failed starts (crash, watchdog, refused health) that end a trial. */

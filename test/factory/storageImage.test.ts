@@ -74,7 +74,7 @@ for (const board of Object.values(boards))
     const slots = journal.get(recordSlots);
     expect(slots).toEqual([
       0,
-      [5, imageText.length, expect.any(Number), digest, 4, 30],
+      [5, imageText.length, expect.any(Number), digest, 4, 30, 0, null],
       null,
       4,
       258,

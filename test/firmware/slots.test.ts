@@ -9,7 +9,8 @@ import {
 } from "../../firmware/core/slots.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 
-const slot = (sequence: number): SlotRecord => [sequence, 10, 1, new Uint8Array(32), sequence, 60];
+const slot = (sequence: number): SlotRecord =>
+  [...[sequence, 10, 1, new Uint8Array(32), sequence, 60, 0, null]] as SlotRecord;
 const trial: SlotsRecord = [1, slot(4), slot(5), 4, 1, 1, 60];
 
 /** Starts in a row without a confirm; each ends as `ends` says. */

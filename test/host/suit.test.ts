@@ -41,6 +41,7 @@ import {
 import { bytes, flipBit, hex, readVector } from "./support.ts";
 
 const keys = { release: [releaseKey.publicKey] };
+const unsaid = { limits: null, freeVariables: 0, downgradeFrom: null };
 const signatures = signManifest(manifestBytes, [lmsSigner(releaseKey, 0)]);
 const envelope = encodeEnvelope(manifestBytes, signatures);
 
@@ -63,6 +64,7 @@ describe("an envelope of ours", () => {
     const verified = verifyEnvelope(envelope, keys);
     expect(verified).toEqual({
       ...manifestInput,
+      ...unsaid,
       manifestBytes,
       signedBy: [keyId(releaseKey.publicKey)],
     });
@@ -71,7 +73,7 @@ describe("an envelope of ours", () => {
   test("may leave out text, trial and battery, which then have the defaults", () => {
     const { text: _t, trialMinutes: _m, batteryMinMv: _b, ...least } = manifestInput;
     const read = readManifest(encodeManifest(least));
-    expect(read).toEqual({ ...least, text: null, trialMinutes: 60, batteryMinMv: 0 });
+    expect(read).toEqual({ ...least, ...unsaid, text: null, trialMinutes: 60, batteryMinMv: 0 });
   });
 
   test("carries the HSS form: four zero bytes before the LMS signature", () => {
@@ -106,9 +108,9 @@ describe("an envelope of ours", () => {
     const signers = [lmsSigner(releaseKey, 0), lmsSigner(otherKey, 0)];
     const both = encodeEnvelope(manifestBytes, signManifest(manifestBytes, signers));
     expect(verifyEnvelope(both, two).signedBy).toHaveLength(2);
-    expect(codeOf(() => verifyEnvelope(envelope, two))).toBe(Code.ManifestNoSignature);
+    expect(codeOf(() => verifyEnvelope(envelope, two))).toBe(Code.ThresholdMissed);
     const twice = encodeEnvelope(manifestBytes, [signatures[0]!, signatures[0]!]);
-    expect(codeOf(() => verifyEnvelope(twice, two))).toBe(Code.ManifestOutsideProfile);
+    expect(codeOf(() => verifyEnvelope(twice, two))).toBe(Code.ThresholdMissed);
   });
 });
 
@@ -130,8 +132,8 @@ describe("signatures that do not count", () => {
     ],
     ["another key under our key's id", [signSign1(wrong, payload)], Code.ManifestSignature],
     ["a signature of another manifest", elsewhere, Code.ManifestSignature],
-    ["a block that is no COSE", [Uint8Array.of(0)], Code.ManifestOutsideProfile],
-    ["more than six blocks", Array(7).fill(Uint8Array.of(0)), Code.ManifestOutsideProfile],
+    ["a block that is no COSE", [Uint8Array.of(0)], Code.ManifestNoSignature],
+    ["more than six blocks", Array(7).fill(Uint8Array.of(0)), Code.ManifestMalformed],
   ])("%s is refused", (_name, blocks, code) => {
     expect(codeOf(() => verifyEnvelope(withBlocks(blocks), keys))).toBe(code);
   });
@@ -251,8 +253,8 @@ describe("a signed manifest outside the profile", () => {
     ["sequence 0", 2, 0, Code.ManifestOutsideProfile],
     ["an unknown key", 4, "http://x", Code.ManifestOutsideProfile],
     ["a severed install", 20, [-16, new Uint8Array(32)], Code.ManifestMalformed],
-    ["validate without image match", 7, encode([]), Code.ManifestOutsideProfile],
-    ["another invoke", 9, encode([23, 2, 23, 2]), Code.ManifestOutsideProfile],
+    ["validate without image match", 7, encode([]), Code.ManifestMalformed],
+    ["another command than invoke", 9, encode([21, 2]), Code.ManifestOutsideProfile],
     ["a policy that is no policy", 9, encode([23, 16]), Code.ManifestOutsideProfile],
     ["a command without argument", 9, encode([23]), Code.ManifestMalformed],
     ["install without version check", 20, encode([21, 2, 3, 15]), Code.ManifestOutsideProfile],
@@ -276,14 +278,14 @@ describe("a signed manifest outside the profile", () => {
   test.each<[string, Uint8Array, Code]>([
     ["a floor above the sequence", common(withParameter(-1, 8)), Code.FloorAboveSequence],
     ["an image of no bytes", common(withParameter(14, 0)), Code.ManifestOutsideProfile],
-    ["a short vendor id", common(withParameter(1, new Uint8Array(15))), Code.ManifestMalformed],
-    ["no interpreter range", common(withParameter(-2, ["x", "y"])), Code.ManifestMalformed],
+    ["a short vendor id", common(withParameter(1, new Uint8Array(15))), Code.WrongVendor],
+    ["no interpreter range", common(withParameter(-2, ["x", "y"])), Code.WrongInterpreter],
     [
       "a digest of another algorithm",
       common(withParameter(3, encode([-44, new Uint8Array(32)]))),
       Code.ManifestOutsideProfile,
     ],
-    ["a missing parameter", common(parameters.slice(1)), Code.ManifestOutsideProfile],
+    ["a missing parameter", common(parameters.slice(1)), Code.WrongVendor],
     ["an unknown parameter", common([...parameters, [12, 1]]), Code.ManifestOutsideProfile],
     ["no class condition", common(parameters, [1, 15]), Code.ManifestOutsideProfile],
     ["33 commands", common(parameters, Array(66).fill(1)), Code.ManifestOutsideProfile],
@@ -303,7 +305,7 @@ describe("a signed manifest outside the profile", () => {
 
   test("an envelope without tag, with a severed member or with a second tag is refused", () => {
     const untagged = envelope.subarray(2);
-    expect(codeOf(() => verifyEnvelope(untagged, keys))).toBe(Code.ManifestOutsideProfile);
+    expect(codeOf(() => verifyEnvelope(untagged, keys))).toBe(Code.ManifestMalformed);
     const item = decode(envelope) as unknown as Tagged;
     const more = new Map([...(item.value as Map<CborKey, CborValue>), [23, new Uint8Array(1)]]);
     const severed = encode(new Tagged(107, more as Map<CborKey, CborValue>));
@@ -326,7 +328,7 @@ describe("published examples of draft-ietf-suit-manifest", () => {
   const spki = readVector("suit/key.hex").spki!;
   // Profile's own verdict on each manifest; all are signed with ES256, so verifyEnvelope refuses them sooner.
   test.each<[number, number, Code]>([
-    [0, 237, Code.ManifestOutsideProfile],
+    [0, 237, Code.ManifestMalformed],
     [1, 272, Code.ManifestOutsideProfile],
     [2, 923, Code.ManifestOutsideProfile],
     [3, 396, Code.ManifestOutsideProfile],
@@ -339,7 +341,7 @@ describe("published examples of draft-ietf-suit-manifest", () => {
     const parts = readEnvelope(example, { withSevered: true });
     checkDigest(parts);
     expect(parts.blocks).toHaveLength(1);
-    const block = parseSign1(parts.blocks[0]!);
+    const block = parseSign1(parts.blocks[0] as Uint8Array);
     expect(block.alg).toBe(algEs256);
     expect(verifySign1(block, spki, parts.digestBytes)).toBe(true);
     expect(verifySign1(block, spki, flipBit(parts.digestBytes, 40))).toBe(false);

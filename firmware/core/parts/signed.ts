@@ -1,7 +1,7 @@
-import { IdAt } from "../../flash/identity.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { envelopeBytesMax } from "../../protocol/limits.ts";
+import { keySetInForce } from "../keySet.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import type { Lms } from "./lms.ts";
@@ -16,64 +16,59 @@ export default (k: Kit) =>
     const need = (ok: any, code: Code) => {
       if (!ok) throw code;
     };
-    /** Decodes what has to be a byte string holding one item. */
-    const inside = (v: any) => {
-      need(isBytes(v), Code.ManifestMalformed);
+    const rest = (b: Bytes, o: number) => new Uint8Array(b.buffer, b.byteOffset + o, b.length - o);
+    const read = (b: any) => {
       try {
-        return k.decode(v);
+        // What is no byte string has no buffer and ends here too.
+        return k.decode(rest(b, 0));
       } catch {
         throw Code.ManifestMalformed;
       }
     };
-    const rest = (b: Bytes, o: number) => new Uint8Array(b.buffer, b.byteOffset + o, b.length - o);
+    const is = (b: Bytes, o: number, bytes: any) => k.same(k.cut(b, o, bytes.length), bytes);
 
     need(envelope.length <= envelopeBytesMax, Code.ManifestTooLarge);
     need(envelope[0] === 0xd8 && envelope[1] === 107, Code.ManifestMalformed);
-    const e = inside(rest(envelope, 2));
+    const e = read(k.cut(envelope, 2, envelope.length - 2));
     need(e && typeof e === "object", Code.ManifestMalformed);
     Object.keys(e).forEach((key) => need(key === "2" || key === "3", Code.ManifestOutsideProfile));
-    need(isBytes(e[2]) && isBytes(e[3]), Code.ManifestMalformed);
-    const auth = inside(e[2]);
-    need(Array.isArray(auth) && auth.length < 8, Code.ManifestMalformed);
-    const digest = inside(auth[0]);
+    const auth = read(e[2]);
+    need(isBytes(e[3]) && Array.isArray(auth) && auth.length < 8, Code.ManifestMalformed);
+    // The digest covers the byte string's own header too (draft §8.3).
     need(
-      Array.isArray(digest) && digest.length === 2 && digest[0] === -16 && isBytes(digest[1]),
+      isBytes(auth[0]) && k.same(k.encode([-16, k.h.sha(k.encode(e[3]))]), auth[0]),
       Code.ManifestDigest,
     );
-    need(k.same(k.h.sha(k.encode(e[3])), digest[1]), Code.ManifestDigest);
 
-    // Key set: version u16, threshold, count; then at most three public keys of 48 bytes.
-    const keySet = k.h.read(IdAt.KeySet, 4);
-    const keys: Bytes[] = [];
-    for (let i = 0; i < keySet[3]! && i < 3; i++) keys.push(k.h.read(IdAt.Keys + 48 * i, 48));
-    const used: boolean[] = [];
+    const set = keySetInForce(k);
+    const used: any = {};
     let good = 0;
-    let problem: Code = Code.ManifestNoSignature;
-    for (let i = 1; i < auth.length; i++) {
-      need(isBytes(auth[i]) && auth[i][0] === 0xd2, Code.ManifestMalformed);
-      const c = inside(rest(auth[i], 1));
-      need(
-        Array.isArray(c) && c.length === 4 && c[2] === null && isBytes(c[3]),
-        Code.ManifestMalformed,
-      );
-      if (inside(c[0])[1] !== -46) continue;
-      const kid = c[1] && c[1][4];
+    let unknown = 0;
+    auth.forEach((b: Bytes) => {
+      // COSE_Sign1 of algorithm -46 in its one form: header, key id, no payload, HSS signature of one level. Whatever
+      // else stands here counts for nothing and harms nothing: other algorithms may stand beside.
+      const n = isBytes(b) ? b.length - 22 : 0;
+      if (
+        n < 256 ||
+        !is(b, 0, [0xd2, 0x84, 0x44, 0xa1, 1, 0x38, 0x2d, 0xa1, 4, 0x48]) ||
+        !is(b, 18, [0xf6, 0x59, n >> 8, n & 255, 0, 0, 0, 0])
+      )
+        return;
       let found = -1;
-      keys.forEach((key, n) => {
-        if (isBytes(kid) && k.same(k.cut(k.h.sha(key), 0, 8), kid)) found = n;
-      });
-      if (found < 0 || used[found]) {
-        problem = Code.ManifestKeyUnknown;
-        continue;
-      }
-      const signed = k.encode(["Signature1", c[0], new Uint8Array(0), auth[0]]);
-      const prefix = c[3];
-      const l1 = !(prefix[0] | prefix[1] | prefix[2] | prefix[3]);
-      if (l1 && (k.part(Part.Lms) as Lms).verify(keys[found]!, signed, rest(prefix, 4))) {
-        used[found] = true;
+      for (let i = 0; i < set[2].length; i += 48)
+        if (is(b, 10, k.cut(k.h.sha(k.cut(set[2], i, 48)), 0, 8))) found = i;
+      if (found < 0) unknown = 1;
+      else if (!used[found]) {
+        const signed = k.encode(["Signature1", k.cut(b, 3, 4), new Uint8Array(0), auth[0]]);
+        const lms: Lms = k.part(Part.Lms);
+        need(lms.verify(k.cut(set[2], found, 48), signed, rest(b, 26)), Code.ManifestSignature);
+        used[found] = 1;
         good++;
-      } else problem = Code.ManifestSignature;
-    }
-    need(good && good >= keySet[2]!, problem);
+      }
+    });
+    need(
+      good && good >= set[1],
+      good ? Code.ThresholdMissed : unknown ? Code.ManifestKeyUnknown : Code.ManifestNoSignature,
+    );
     return k.h.cat(e[3]);
   };

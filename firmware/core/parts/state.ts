@@ -35,7 +35,8 @@ export default (k: Kit): State => {
     confirm() {
       const next = readSlots(k);
       const s = slotOf(next, next[0])!;
-      next[3] = s[4] > next[3] ? s[4] : next[3];
+      // A downgrade ticket takes the floor back to what it says; nothing else lowers it.
+      next[3] = s[6] || s[4] > next[3] ? s[4] : next[3];
       next[5] = next[6] = 0;
       k.put(Rec.Slots, next);
       k.state = SlotState.Confirmed;

@@ -7,10 +7,10 @@ import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import { otherOf, readSlots, slotOf } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
-import type { Plan } from "./suit.ts";
+import type { Limits, Plan } from "./suit.ts";
 
-/** [sequence, size, digest, manifest floor, slot, bytes done, trial minutes] */
-type Download = [number, number, Bytes, number, number, number, number];
+/** [sequence, size, digest, manifest floor, slot, bytes done, trial minutes, vitals limits, by ticket (0/1)] */
+type Download = [number, number, Bytes, number, number, number, number, Limits | null, number];
 
 export interface Update {
   /** A BLOCK came; anything that was not asked for is ignored. */
@@ -73,16 +73,19 @@ export default (k: Kit) =>
       const last = k.get(Rec.Failed);
       const battery = BOARD.batteryMv;
       const slot = slots[0] === 2 ? 0 : otherOf(slots);
-      if (plan[0] < slots[3]) throw Code.SequenceBelowFloor;
-      if (plan[0] !== sequence || (running && plan[0] <= running[0])) throw Code.SequenceNotNewer;
-      if (plan[3] > plan[0]) throw Code.FloorAboveSequence;
-      if (!plan[1] || plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
+      const ticket = plan[8] === null ? 0 : 1;
+      if (ticket && plan[8] !== slots[3]) throw Code.TicketFloor;
+      if (!ticket && plan[0] < slots[3]) throw Code.SequenceBelowFloor;
+      if (plan[0] !== sequence || (!ticket && running && plan[0] <= running[0]))
+        throw Code.SequenceNotNewer;
+      if (plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
       if (last && k.same(last[1], k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
       if (battery !== undefined && battery < plan[5]) throw Code.BatteryTooLow;
       // The other slot stops counting as an image before its first page is erased.
       slots[slot + 1] = null;
       k.put(Rec.Slots, slots);
-      download = [plan[0], plan[1], plan[2], plan[3], slot, 0, plan[4] || trialMinutesDefault];
+      const minutes = plan[4] || trialMinutesDefault;
+      download = [plan[0], plan[1], plan[2], plan[3], slot, 0, minutes, plan[6], ticket];
       k.put(Rec.Download, download);
       offset = 0;
       say([Msg.Event, Code.UpdateStarted, sequence, plan[1], ""]);
@@ -111,7 +114,7 @@ export default (k: Kit) =>
       k.put(Rec.Download, null);
       if (!k.same(k.h.sha(text), d[2])) throw Code.ImageDigest;
       const slots = readSlots(k);
-      slots[d[4] + 1] = [d[0], d[1], k.h.crc(text) >>> 0, d[2], d[3], d[6]];
+      slots[d[4] + 1] = [d[0], d[1], k.h.crc(text) >>> 0, d[2], d[3], d[6], d[8], d[7]];
       slots[0] = d[4];
       slots[5] = 1;
       slots[6] = d[6];

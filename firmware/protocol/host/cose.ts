@@ -15,6 +15,8 @@ export const algEs256 = -7;
 
 /** COSE tag of Sign1; Sign (98), Mac0 (17) and Mac (97) are outside the profile. */
 const tagSign1 = 18;
+/** Bytes of an HSS/LMS block before its signature. */
+const hssHeaderBytes = 22;
 const headerAlg = 1;
 const headerKid = 4;
 
@@ -78,6 +80,23 @@ export function parseSign1(bytes: Uint8Array): SignatureBlock {
     kid: readKid(unprotected),
     protectedHeader,
     signature,
+  };
+}
+
+/** Reads a block of HSS/LMS in the one form that devices take: header {1: -46}, {4: kid}, no payload, HSS signature of one
+ *  level. @returns null for whatever else it is */
+export function hssBlock(bytes: unknown): (SignatureBlock & { kid: Uint8Array }) | null {
+  if (!(bytes instanceof Uint8Array)) return null;
+  const n = bytes.length - hssHeaderBytes;
+  if (n < 256) return null;
+  const tail = [0xf6, 0x59, n >> 8, n & 255, 0, 0, 0, 0];
+  const is = (at: number, wanted: number[]) => wanted.every((byte, i) => bytes[at + i] === byte);
+  if (!is(0, [0xd2, 0x84, 0x44, 0xa1, 1, 0x38, 0x2d, 0xa1, 4, 0x48]) || !is(18, tail)) return null;
+  return {
+    alg: algHssLms,
+    kid: bytes.slice(10, 18),
+    protectedHeader: bytes.slice(3, 7),
+    signature: bytes.slice(hssHeaderBytes),
   };
 }
 

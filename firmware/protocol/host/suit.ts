@@ -1,7 +1,7 @@
 /** The SUIT manifest of SPEC.md §6: types, numbers and the writing side. Reading is suitVerify.ts. */
 import { createHash } from "node:crypto";
 import { Code } from "../errors.ts";
-import { envelopeBytesMax } from "../limits.ts";
+import { envelopeBytesMax, limitsMax } from "../limits.ts";
 import { type CborValue, encode, Tagged } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
 import { type Signer, signSign1 } from "./cose.ts";
@@ -36,15 +36,25 @@ export interface Manifest {
   trialMinutes: number;
   /** least battery voltage to start the update; 0 means any */
   batteryMinMv: number;
+  /** least and greatest value of vitals on trial, by their number in SPEC.md §4.2; null = no bound */
+  limits: Record<number, readonly [number | null, number | null]> | null;
+  /** interpreter variables that must be free to start the update; 0 means any */
+  freeVariables: number;
+  /** set in a downgrade ticket: the floor of the devices that may take it */
+  downgradeFrom: number | null;
   text: ManifestText | null;
 }
 
-/** What encodeManifest takes: trial and battery have defaults on the device, text is optional. */
-export type ManifestInput = Omit<Manifest, "trialMinutes" | "batteryMinMv" | "text"> & {
-  trialMinutes?: number;
-  batteryMinMv?: number;
-  text?: ManifestText | null;
-};
+type Optional =
+  | "trialMinutes"
+  | "batteryMinMv"
+  | "limits"
+  | "freeVariables"
+  | "downgradeFrom"
+  | "text";
+
+/** What encodeManifest takes: what is left out is left out of the manifest, and has its default on the device. */
+export type ManifestInput = Omit<Manifest, Optional> & Partial<Pick<Manifest, Optional>>;
 
 /** An interpreter's version as it reports itself: "2v29" or "2v29.277". */
 export const interpreterPattern = /^\d{1,3}v\d{1,4}(\.\d{1,6})?$/;
@@ -73,7 +83,9 @@ export const Command = {
   vendor: 1,
   class: 2,
   image: 3,
+  slot: 5,
   interpreter: -1,
+  tryEach: 15,
   override: 20,
   fetch: 21,
   invoke: 23,
@@ -84,12 +96,16 @@ export const Parameter = {
   vendor: 1,
   class: 2,
   digest: 3,
+  slot: 5,
   size: 14,
   uri: 21,
   floor: -1,
   interpreter: -2,
   trialMinutes: -3,
   batteryMinMv: -4,
+  limits: -5,
+  freeVariables: -6,
+  downgradeFrom: -7,
 } as const;
 
 /** Keys of the text map under "en": 2 is SUIT's update description, negative ones are private. */
@@ -120,6 +136,10 @@ export function encodeManifest(input: ManifestInput): Uint8Array {
   ]);
   if (input.trialMinutes !== undefined) parameters.set(Parameter.trialMinutes, input.trialMinutes);
   if (input.batteryMinMv !== undefined) parameters.set(Parameter.batteryMinMv, input.batteryMinMv);
+  if (input.limits) parameters.set(Parameter.limits, limitsMap(input.limits));
+  if (input.freeVariables) parameters.set(Parameter.freeVariables, input.freeVariables);
+  if (typeof input.downgradeFrom === "number")
+    parameters.set(Parameter.downgradeFrom, input.downgradeFrom);
   const shared = [
     ...[Command.override, parameters],
     ...[Command.vendor, reportAll],
@@ -199,12 +219,32 @@ function encodeText(text: ManifestText): Uint8Array {
   return encode({ en: map });
 }
 
+function limitsMap(limits: NonNullable<Manifest["limits"]>): CborValue {
+  return new Map(
+    Object.entries(limits).map(([vital, range]): [number, CborValue] => [+vital, [...range]]),
+  );
+}
+
+function checkLimits(limits: NonNullable<Manifest["limits"]>): void {
+  const vitals = Object.entries(limits);
+  checkRange("vitals with limits", vitals.length, 1, limitsMax);
+  for (const [vital, range] of vitals) {
+    checkRange("vital", Number(vital), 1, 255);
+    for (const end of range) {
+      if (end !== null) checkRange(`limit of vital ${vital}`, end, -0x80000000, 0x7fffffff);
+    }
+  }
+}
+
 function checkInput(input: ManifestInput): void {
   checkRange("sequence", input.sequence, 1, 0xffffffff);
   checkRange("floor", input.floor, 0, 0xffffffff);
   checkRange("image bytes", input.sizeBytes, 1, 0xffffffff);
   checkRange("trial minutes", input.trialMinutes ?? 1, 1, 0xffff);
   checkRange("battery millivolts", input.batteryMinMv ?? 0, 0, 0xffff);
+  checkRange("free variables", input.freeVariables ?? 0, 0, 0xffff);
+  checkRange("floor of the ticket", input.downgradeFrom ?? 0, 0, 0xffffffff);
+  if (input.limits) checkLimits(input.limits);
   checkRange("vendor id bytes", input.vendorId.length, 16, 16);
   checkRange("class id bytes", input.classId.length, 16, 16);
   checkRange("digest bytes", input.digest.length, 32, 32);

@@ -99,7 +99,16 @@ function firstJournalHalf(input: StorageInput, keySetVersion: number): Uint8Arra
   const image = slot && bytesOf(slot.text);
   const slotA =
     slot && image
-      ? [slot.sequence, image.length, crc32(image), slot.digest, slot.floor, slot.trialMinutes]
+      ? [
+          slot.sequence,
+          image.length,
+          crc32(image),
+          slot.digest,
+          slot.floor,
+          slot.trialMinutes,
+          0,
+          null,
+        ]
       : null;
   const slots = [slot ? 0 : 2, slotA, null, slot ? slot.floor : 0, keySetVersion, 0, 0];
   const header = new Uint8Array(16);

@@ -1,0 +1,21 @@
+import { IdAt } from "../flash/identity.ts";
+import { Rec } from "../flash/journal.ts";
+import type { Bytes } from "../hal/hal.ts";
+import type { Kit } from "./kit.ts";
+import { readSlots } from "./slots.ts";
+
+/** [version, release signatures needed, release keys (48 bytes each), root id(16), release it waits for]; the last two are
+ *  in records only: the identity page has the first root id at IdAt.RootId. */
+export type KeySetRecord = [number, number, Bytes, Bytes?, number?];
+
+/** The key set by which releases are judged: the record that the slots record names, else the identity's.
+ *  Source: SPEC.md §2.1, §2.2 */
+export function keySetInForce(k: Pick<Kit, "h" | "get">): KeySetRecord {
+  const version = readSlots(k)[4];
+  for (let type = Rec.KeySetA; type <= Rec.KeySetB; type++) {
+    const set = k.get(type);
+    if (set && set[0] === version) return set;
+  }
+  const n = k.h.read(IdAt.KeySet + 2, 2);
+  return [version, n[0]!, k.h.read(IdAt.Keys, 48 * n[1]!)];
+}
