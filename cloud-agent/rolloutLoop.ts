@@ -5,9 +5,9 @@ import type { Clock, Log, Random } from "./core/ports.ts";
 import { needRelease } from "./core/releases.ts";
 import { factsOf } from "./core/rollout/facts.ts";
 import { needsStep, stepRollout } from "./core/rollout/step.ts";
-import type { DeviceFacts, RolloutRecord, VitalsSample } from "./core/rollout/types.ts";
-import { vitalsWanted } from "./core/rollout/vitals.ts";
-import { applyStep, vitalsOf } from "./core/rollouts.ts";
+import type { DeviceFacts, RolloutRecord, RolloutView } from "./core/rollout/types.ts";
+import { vitalsWanted } from "./core/rollout/verdict/wanted.ts";
+import { applyStep, summariesOf } from "./core/rollouts.ts";
 import type { Store } from "./storage/store.ts";
 
 export interface LoopDeps {
@@ -58,37 +58,54 @@ async function readFleet(store: Store): Promise<DeviceFacts[]> {
 
 async function stepOne(deps: LoopDeps, seen: RolloutRecord, devices: DeviceFacts[]): Promise<void> {
   try {
-    const vitals = await readVitals(deps.store, seen, devices);
-    const applied = await deps.store.tx(async (tx) => {
-      // A person may have paused or aborted it since it was listed.
-      const before = await tx.rollout(seen.id);
-      if (!before || !needsStep(before)) return null;
-      const release = await needRelease(tx, before.policy.sequence);
-      const nowMs = deps.clock.nowMs();
-      const step = stepRollout(before, { devices, vitals, release }, nowMs);
-      return applyStep(tx, before, step, { random: deps.random, nowMs });
-    });
-    for (const serial of applied?.changedSerials ?? []) deps.nudge(serial);
-    if (applied?.record.status === "halted" && seen.status !== "halted") {
-      deps.log.warn({ rollout: seen.id, reason: applied.record.haltReason }, "rollout halted");
+    const nowMs = deps.clock.nowMs();
+    const applied = await stepWith(deps, seen, devices, null, nowMs);
+    // Vitals are read only when a look at them is due, which is a few times per wave.
+    const isLookDue = applied !== null && applied.isLookDue;
+    const vitals = isLookDue ? await readVitals(deps.store, applied.record, devices, nowMs) : null;
+    const looked = isLookDue ? await stepWith(deps, seen, devices, vitals, nowMs) : null;
+    for (const one of [applied, looked]) {
+      for (const serial of one?.changedSerials ?? []) deps.nudge(serial);
+    }
+    const last = looked ?? applied;
+    if (last?.record.status === "halted" && seen.status !== "halted") {
+      deps.log.warn({ rollout: seen.id, reason: last.record.haltReason }, "rollout halted");
     }
   } catch (err) {
     deps.log.error({ err, rollout: seen.id }, "rollout step failed; the next turn tries again");
   }
 }
 
+async function stepWith(
+  deps: LoopDeps,
+  seen: RolloutRecord,
+  devices: DeviceFacts[],
+  vitals: RolloutView["vitals"],
+  nowMs: number,
+) {
+  return deps.store.tx(async (tx) => {
+    // A person may have paused or aborted it since it was listed.
+    const before = await tx.rollout(seen.id);
+    if (!before || !needsStep(before)) return null;
+    const release = await needRelease(tx, before.policy.sequence);
+    const step = stepRollout(before, { devices, vitals, release }, nowMs);
+    const applied = await applyStep(tx, before, step, { random: deps.random, nowMs });
+    return { ...applied, isLookDue: step.isLookDue === true };
+  });
+}
+
 async function readVitals(
   store: Store,
   rollout: RolloutRecord,
   devices: DeviceFacts[],
-): Promise<Record<string, VitalsSample[]>> {
-  const { serials, sinceMs } = vitalsWanted(rollout, devices);
-  const vitals: Record<string, VitalsSample[]> = {};
-  for (const serial of serials) {
-    Object.assign(
-      vitals,
-      await store.tx((tx) => vitalsOf(tx, { serials: [serial], sinceMs }, vitalsRowsPerDeviceMax)),
-    );
+  nowMs: number,
+): Promise<NonNullable<RolloutView["vitals"]>> {
+  const wanted = vitalsWanted(rollout, devices, nowMs);
+  const vitals: NonNullable<RolloutView["vitals"]> = {};
+  // One short transaction per device: check-ins come in between.
+  for (const serial of wanted.serials) {
+    const one = { ...wanted, serials: [serial] };
+    Object.assign(vitals, await store.tx((tx) => summariesOf(tx, one, vitalsRowsPerDeviceMax)));
   }
   return vitals;
 }

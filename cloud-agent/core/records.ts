@@ -126,7 +126,8 @@ export interface VitalsRecord {
   serial: string;
   atMs: number;
   sequence: number;
-  /** named as in SPEC.md §4.2, for example batteryMv: [min, max, last]; and metrics by "m." + name */
+  /** named as in SPEC.md §4.2, for example batteryMv: [min, max, last]; and metrics by "m." + name;
+   *  resetReason: [reason] of the run it was measured in */
   values: Record<string, number[]>;
 }
 

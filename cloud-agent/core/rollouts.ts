@@ -15,13 +15,9 @@ import {
 } from "./rollout/control.ts";
 import { factsOf } from "./rollout/facts.ts";
 import { parsePolicy, validatePolicy } from "./rollout/policy.ts";
-import type {
-  DeviceFacts,
-  RolloutRecord,
-  RolloutStep,
-  RolloutView,
-  VitalsSample,
-} from "./rollout/types.ts";
+import type { DeviceFacts, RolloutRecord, RolloutStep, RolloutView } from "./rollout/types.ts";
+import { summaryOf, type VitalsSummary } from "./rollout/verdict/summary.ts";
+import type { VitalsWanted } from "./rollout/verdict/wanted.ts";
 
 export type RolloutAction =
   | { verb: "start"; approver: string | null }
@@ -241,15 +237,17 @@ export async function allFacts(tx: Tx): Promise<DeviceFacts[]> {
   }
 }
 
-/** Vitals of the named devices as a step wants them. */
-export async function vitalsOf(
+/** Vitals of the named devices, summed up as a step wants them. */
+export async function summariesOf(
   tx: Tx,
-  wanted: { serials: string[]; sinceMs: number },
+  wanted: VitalsWanted,
   rowsMax: number,
-): Promise<Record<string, VitalsSample[]>> {
-  const vitals: Record<string, VitalsSample[]> = {};
-  for (const serial of wanted.serials) {
-    vitals[serial] = await tx.vitals({ serial, sinceMs: wanted.sinceMs, limit: rowsMax });
+): Promise<Record<string, VitalsSummary>> {
+  const { serials, sinceMs, cutMs, metrics } = wanted;
+  const vitals: Record<string, VitalsSummary> = {};
+  for (const serial of serials) {
+    const rows = await tx.vitals({ serial, sinceMs, limit: rowsMax });
+    vitals[serial] = summaryOf(rows, cutMs, metrics);
   }
   return vitals;
 }

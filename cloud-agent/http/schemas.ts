@@ -287,6 +287,31 @@ export const rolloutLine = Type.Object({
   }),
 });
 
+const judgedMetric = Type.Object({
+  metric: Type.String({
+    description: 'battery, memory, crashes, checkIns, silence, or "m." and the name of a metric',
+  }),
+  board: orNull(Type.String({ description: "null: all boards together" })),
+  fresh: Type.Integer({ description: "updated devices that were compared" }),
+  base: Type.Integer(),
+  baseline: Type.String({ description: "heldBack, notUpdated or ownPast" }),
+  freshValue: Type.Number(),
+  baseValue: Type.Number(),
+  effect: Type.Number({ description: "held against limit" }),
+  limit: Type.Number(),
+  p: Type.Number({ description: "chance of such a difference in a harmless release" }),
+  pLimit: Type.Number({ description: "largest p that is proof at this look" }),
+  result: Type.String({ description: "fine, suspect, worse or acknowledged" }),
+});
+
+const verdictFigures = Type.Object({
+  look: Type.Integer(),
+  kind: Type.String({ description: "early, gate or later" }),
+  devices: Type.Integer(),
+  comparisons: Type.Array(judgedMetric),
+  waitingFor: Type.Array(Type.Object({ metric: Type.String(), board: Type.String() })),
+});
+
 export const rollout = Type.Object({
   id: Type.String(),
   policy: Type.Unsafe<RolloutPolicy>(Type.Record(Type.String(), Type.Unknown())),
@@ -308,8 +333,21 @@ export const rollout = Type.Object({
       result: Type.String(),
       reason: Type.String(),
       atMs: time(),
+      figures: Type.Optional(orNull(verdictFigures)),
     }),
   ),
+  judged: Type.Optional(
+    orNull(
+      Type.Object({
+        wave: Type.Integer(),
+        look: Type.Integer(),
+        atMs: time(),
+        figures: verdictFigures,
+        words: orNull(Type.String()),
+      }),
+    ),
+  ),
+  acknowledgedVitals: Type.Optional(Type.Array(Type.String())),
   progress: Type.Optional(
     Type.Record(
       Type.String(),

@@ -17,8 +17,10 @@ export async function takeCheckIn(
   }
   if (Object.keys(checkIn.values).length > 0) {
     const { serial } = device;
-    const sequence = checkIn.info.runningSequence;
-    await tx.appendVitals([{ serial, atMs: incoming.nowMs, sequence, values: checkIn.values }]);
+    const { runningSequence: sequence, resetReason } = checkIn.info;
+    // Kept with the vitals, because a verdict asks of a row whether the run before it ended in a crash.
+    const values = { ...checkIn.values, resetReason: [resetReason] };
+    await tx.appendVitals([{ serial, atMs: incoming.nowMs, sequence, values }]);
   }
   if (checkIn.ignored.length > 0) {
     step.ports.log.warn(

@@ -44,7 +44,12 @@ export function assignWaves(
   devices: DeviceFacts[],
   nowMs: number,
 ): Assignment {
-  const picksPerBoard = Math.max(0, ...policy.waves.map((wave) => perBoardOf(wave.size)));
+  // The canary has one device of every board kind, however its size is given.
+  const leastPerBoard = policy.waves.length > 1 ? 1 : 0;
+  const picksPerBoard = Math.max(
+    leastPerBoard,
+    ...policy.waves.map((wave) => perBoardOf(wave.size)),
+  );
   const ranked = rank(policy, devices, nowMs);
   const picks = ranked.filter((entry) => entry.boardRank < picksPerBoard);
   picks.sort((left, right) => left.boardRank - right.boardRank);
@@ -54,7 +59,7 @@ export function assignWaves(
   const last = policy.waves.length - 1;
   const assigned: Record<string, number> = {};
   policy.waves.slice(0, last).forEach((wave, index) => {
-    const perBoard = perBoardOf(wave.size);
+    const perBoard = Math.max(leastPerBoard, perBoardOf(wave.size));
     const count = prefixOf(wave.size, devices.length);
     for (let at = 0; at < order.length; at++) {
       const entry = order[at]!;
@@ -70,8 +75,14 @@ export function assignWaves(
 }
 
 /** Wave for a device that came into the target after the start: where its hash would have put it, but never a wave that
- *  is already open, or newcomers would pass by the gates. The last wave takes everybody. Pure. */
-export function waveForNewcomer(record: RolloutRecord, device: DeviceFacts): number {
+ *  is already open, or newcomers would pass by the gates. The last wave takes everybody. Pure.
+ *  @param isNewBoard true for the first device of a board kind: it joins the canary while that wave is open */
+export function waveForNewcomer(
+  record: RolloutRecord,
+  device: DeviceFacts,
+  isNewBoard: boolean,
+): number {
+  if (isNewBoard && record.wave === 0) return 0;
   const { waves, salt } = record.policy;
   const last = waves.length - 1;
   const percent = stablePlace(device.serial, salt) * 100;

@@ -34,7 +34,8 @@ export function draftRollout(id: string, policy: RolloutPolicy): RolloutRecord {
     progress: {},
     pausedMs: null,
     isReverting: false,
-    vitalsAcknowledged: false,
+    judged: null,
+    acknowledgedVitals: [],
   };
 }
 
@@ -116,6 +117,10 @@ export function resumeRollout(
       effects.push({ kind: "offer", serial, sequence: record.policy.sequence });
     }
   }
+  const acceptedVitals = new Set([
+    ...(record.acknowledgedVitals ?? []),
+    ...(record.haltedFor ?? []),
+  ]);
   const stoppedMs = nowMs - (record.pausedMs ?? record.endedMs ?? nowMs);
   const resumed: RolloutRecord = {
     ...seen.record,
@@ -126,8 +131,8 @@ export function resumeRollout(
     pausedMs: null,
     endedMs: null,
     haltReason: null,
-    vitalsAcknowledged: record.isHaltedForVitals === true || record.vitalsAcknowledged === true,
-    isHaltedForVitals: false,
+    acknowledgedVitals: [...acceptedVitals].sort(),
+    haltedFor: [],
   };
   const count = resumed.acknowledged.length - record.acknowledged.length;
   const text = `${by} resumed the rollout and acknowledged ${count} failed ${count === 1 ? "device" : "devices"}.`;

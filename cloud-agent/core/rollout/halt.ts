@@ -34,7 +34,8 @@ export interface Stop {
   wave: number;
   /** false for a stop that says nothing against the release (deadline, policy "keep") */
   isReverting: boolean;
-  isForVitals: boolean;
+  /** keys of the vitals evidence among the reasons; null when vitals were no reason */
+  vitals: string[] | null;
 }
 
 /** Stops a rollout for what was seen: withdraws open offers and, when the policy says so, takes confirmed devices
@@ -43,16 +44,18 @@ export function halt(seen: Survey, stop: Stop, nowMs: number): RolloutStep {
   const { policy } = seen.record;
   const { reason, wave, isReverting } = stop;
   const text = `halted in ${waveWords(seen.record, wave)}: ${reason}`;
+  const { judged } = seen.record;
+  const figures = judged?.wave === wave ? judged.figures : null;
   let record: RolloutRecord = {
     ...seen.record,
     status: "halted",
     endedMs: nowMs,
     haltReason: text,
     isReverting,
-    isHaltedForVitals: stop.isForVitals,
+    haltedFor: stop.vitals ?? [],
     verdicts: [
       ...seen.record.verdicts,
-      { wave, result: isReverting ? "revert" : "hold", reason, atMs: nowMs },
+      { wave, result: isReverting ? "revert" : "hold", reason, atMs: nowMs, figures },
     ],
   };
   const effects: RolloutEffect[] = [...seen.effects, { kind: "halt", reason: text }];

@@ -3,6 +3,7 @@ import { AgentCode, AgentError } from "../errors.ts";
 import type { ReleaseRecord } from "../records.ts";
 import { holdBackShareMax, singleWaveDevicesMax, wavesMax } from "./limits.ts";
 import type { RolloutPolicy } from "./types.ts";
+import { metricsJudgedMax } from "./verdict/limits.ts";
 
 const hourMs = 3_600_000;
 const durationMs = z
@@ -32,16 +33,47 @@ const waveSchema = z.strictObject({
   confirmShare: z.number().gt(0).max(1).default(1),
 });
 
+const metricSchema = z.strictObject({
+  worse: z.enum(["up", "down", "either"]),
+  by: z.number().gt(0),
+});
+
 const thresholdsSchema = z.strictObject({
   /** default 0 for the four causes: one device is enough to halt */
   failed: share.default(0),
   reverted: share.default(0),
   rejected: share.default(0),
   timedOut: share.default(0),
-  /** default 2: twice the drain of the held-back devices */
-  batterySlopeRatio: z.number().gt(1).max(100).default(2),
+  /** default 1.5: half as much again as the held-back devices */
+  batterySlopeRatio: z.number().gt(1).max(100).default(1.5),
   /** default 6 */
   slopeSamplesMin: z.number().int().min(3).max(1000).default(6),
+  /** default 20: full in 50 days */
+  memoryPermillePerDay: z.number().gt(0).max(1000).default(20),
+  /** default 0.25: one more crash in four days */
+  crashesPerDay: z.number().gt(0).max(1000).default(0.25),
+  /** default 0.1 */
+  checkInFailedShare: share.gt(0).default(0.1),
+  /** default 0.1 */
+  silentShare: share.gt(0).default(0.1),
+  /** default none */
+  metrics: z
+    .record(z.string().min(1).max(16), metricSchema)
+    .refine((metrics) => Object.keys(metrics).length <= metricsJudgedMax, {
+      message: `expected at most ${metricsJudgedMax} metrics`,
+    })
+    .default({}),
+});
+
+const verdictSchema = z.strictObject({
+  /** default 0.02 */
+  falseAlarm: z.number().gt(0).max(0.5).default(0.02),
+  /** default 0: boards that measure nothing are not waited for */
+  devicesMin: z.number().int().min(0).max(10_000).default(0),
+  /** default 3 days */
+  waitMs: durationMs.default(72 * hourMs),
+  /** default "hold": a person decides */
+  onTooFew: z.enum(["promote", "hold"]).default("hold"),
 });
 
 const targetSchema = z
@@ -65,6 +97,7 @@ const policySchema = z.strictObject({
   /** default 0.1 */
   holdBackShare: z.number().min(0).max(holdBackShareMax).default(0.1),
   thresholds: thresholdsSchema.default(() => thresholdsSchema.parse({})),
+  verdict: verdictSchema.default(() => verdictSchema.parse({})),
   /** default 24 hours: a trial alone takes an hour of uptime */
   deviceTimeoutMs: z
     .number()
@@ -155,6 +188,7 @@ const knownKeys: Record<string, string[]> = {
   "": Object.keys(policySchema.shape),
   target: Object.keys(targetSchema.shape),
   thresholds: Object.keys(thresholdsSchema.shape),
+  verdict: Object.keys(verdictSchema.shape),
   waves: Object.keys(waveSchema.shape),
   size: ["count", "percent", "perBoard"],
 };

@@ -7,8 +7,13 @@ import type {
   RolloutRecord,
   RolloutStep,
   RolloutView,
+  Verdict,
 } from "./types.ts";
-import { judgeVitals, type VitalsJudgement } from "./vitals.ts";
+import { gateOf } from "./verdict/gate.ts";
+import { evidenceAgainst, isWorse, judge } from "./verdict/judge.ts";
+import type { Judged } from "./verdict/types.ts";
+import { lookOf } from "./verdict/wanted.ts";
+import { waitingWords } from "./verdict/words.ts";
 import { causeClause, causes, durationWords, listClause, waveWords } from "./words.ts";
 
 /** True while `stepRollout` may have something to do. */
@@ -29,41 +34,36 @@ export function stepRollout(record: RolloutRecord, view: RolloutView, nowMs: num
     const back = takeBack(seen.record, seen.updated, nowMs);
     return { record: back.record, effects: [...seen.effects, ...back.effects] };
   }
-  const vitals =
-    view.vitals === null
-      ? null
-      : judgeVitals(seen.record, view.vitals, seen.updated, seen.others, nowMs);
-  const stop = stopReason(seen, view, vitals, nowMs);
+  const stop = stopReason(seen, view, nowMs);
   if (stop !== null) return halt(seen, stop, nowMs);
-  const moved = advance(seen, vitals, nowMs);
-  return offerOpenWaves(moved, seen, nowMs);
+  const moved = advance(seen, view, nowMs);
+  return moved.record.status === "halted" ? moved : offerOpenWaves(moved, seen, nowMs);
 }
 
-function stopReason(
-  seen: Survey,
-  view: RolloutView,
-  vitals: VitalsJudgement | null,
-  nowMs: number,
-): Stop | null {
+/** Reasons that need no look at vitals. */
+function stopReason(seen: Survey, view: RolloutView, nowMs: number): Stop | null {
   const { record, tallies } = seen;
   const isReverting = record.policy.onHalt === "revert";
   if (view.release.poisonedMs !== null) {
     const reason = `release ${view.release.sequence} was poisoned: ${view.release.poisonReason ?? "no reason given"}`;
-    return { reason, wave: record.wave, isReverting, isForVitals: false };
+    return { reason, wave: record.wave, isReverting, vitals: null };
   }
   const over = tallies.find((tally) => tally.wave <= record.wave && isOver(record, tally));
-  const isWorse = vitals !== null && vitals.isWorse && record.vitalsAcknowledged !== true;
-  if (over !== undefined || isWorse) {
-    const tally = over ?? tallies[record.wave]!;
-    const reason = evidence(tally, vitals);
-    return { reason, wave: tally.wave, isReverting, isForVitals: isWorse };
+  if (over !== undefined) {
+    const reason = evidence(over, judgedOf(record));
+    return { reason, wave: over.wave, isReverting, vitals: null };
   }
   if (record.policy.deadlineMs !== null && nowMs >= record.policy.deadlineMs) {
     const updated = seen.updated.length;
     const reason = `the deadline passed with ${updated} of ${updated + seen.others.length} devices updated`;
-    return { reason, wave: record.wave, isReverting: false, isForVitals: false };
+    return { reason, wave: record.wave, isReverting: false, vitals: null };
   }
   return null;
+}
+
+/** The newest look at this wave, null before the first. */
+function judgedOf(record: RolloutRecord): Judged | null {
+  return record.judged?.wave === record.wave ? record.judged : null;
 }
 
 function isOver(record: RolloutRecord, tally: WaveTally): boolean {
@@ -74,57 +74,84 @@ function isOver(record: RolloutRecord, tally: WaveTally): boolean {
 }
 
 /** All that is known against (or for) a wave, as clauses with figures. */
-function evidence(tally: WaveTally, vitals: VitalsJudgement | null): string {
+function evidence(tally: WaveTally, judged: Judged | null): string {
   const clauses: (string | null)[] = causes.map((cause) =>
     tally.causes[cause].length === 0
       ? null
       : causeClause(cause, tally.causes[cause], tally.reachable),
   );
-  if (vitals !== null) {
-    clauses.push(vitals.words);
-    if (vitals.waitingFor.length > 0) {
-      clauses.push(`too few samples to compare the battery of ${vitals.waitingFor.join(", ")}`);
-    }
-  }
+  if (judged !== null) clauses.push(judged.words);
   clauses.push(listClause(tally.silent, "silent"));
   clauses.push(listClause(tally.deferred, "asking for later"));
   return clauses.filter((clause) => clause !== null).join("; ");
 }
 
-/** Starts soaks, promotes waves and ends the rollout, as far as this moment allows. A step either moves on or leaves
- *  the record as it is, so the loop ends after two moves per wave. */
-function advance(seen: Survey, vitals: VitalsJudgement | null, nowMs: number): RolloutStep {
+/** Starts soaks, looks at vitals, promotes waves and ends the rollout, as far as this moment allows. A step either moves
+ *  on or leaves the record as it is, so the loop ends after a few moves per wave. */
+function advance(seen: Survey, view: RolloutView, nowMs: number): RolloutStep {
   const effects = [...seen.effects];
   let record = seen.record;
   for (;;) {
-    const next = advanceOnce(record, seen, vitals, nowMs, effects);
+    const look = lookOf(record, isGateOpen(record, seen), nowMs);
+    if (look !== null && view.vitals === null) return { record, effects, isLookDue: true };
+    if (look !== null && view.vitals !== null) {
+      const judged = judge(record, view.vitals, seen.updated, seen.others, look, nowMs);
+      record = { ...record, judged };
+      effects.push(lookEvent(record, judged));
+      if (isWorse(judged)) return haltForVitals({ ...seen, record, effects }, judged, nowMs);
+    }
+    const next = advanceOnce(record, seen, nowMs, effects);
     if (next === record) return { record, effects };
     record = next;
     if (record.status !== "running") return { record, effects };
   }
 }
 
+/** The last wave takes everybody, so whoever is still on the way in any wave is waited for. */
+function isGateOpen(record: RolloutRecord, seen: Survey): boolean {
+  const isLast = record.wave === record.policy.waves.length - 1;
+  return !isLast || !seen.tallies.some((tally) => hasOpen(record, tally));
+}
+
+function lookEvent(record: RolloutRecord, { figures, words }: Judged): RolloutEffect {
+  const found = [words, waitingWords(figures.waitingFor)].filter((clause) => clause !== null);
+  const what = found.length === 0 ? "nothing to compare" : found.join("; ");
+  const text = `${waveWords(record, record.wave)}, look ${figures.look + 1} at vitals: ${what}.`;
+  return rolloutEvent(record, "vitalsCompared", text, { figures });
+}
+
+function haltForVitals(seen: Survey, judged: Judged, nowMs: number): RolloutStep {
+  const { record, tallies } = seen;
+  const reason = evidence(tallies[record.wave]!, judged);
+  const isReverting = record.policy.onHalt === "revert";
+  return halt(
+    seen,
+    { reason, wave: record.wave, isReverting, vitals: evidenceAgainst(judged) },
+    nowMs,
+  );
+}
+
 function advanceOnce(
   record: RolloutRecord,
   seen: Survey,
-  vitals: VitalsJudgement | null,
   nowMs: number,
   effects: RolloutEffect[],
 ): RolloutRecord {
   const tally = seen.tallies[record.wave]!;
   if (record.soakStartedMs === null) return startSoak(record, tally, nowMs, effects);
-  const wave = record.policy.waves[record.wave]!;
-  if (nowMs - record.soakStartedMs < wave.soakMs || vitals === null) return record;
+  const judged = judgedOf(record);
+  const gate = gateOf(record, judged, nowMs);
+  if (judged === null || gate.result === "wait" || !isGateOpen(record, seen)) return record;
+  if (gate.result === "hold") {
+    return hold(record, gate.why, evidence(tally, judged), judged, nowMs, effects);
+  }
   const isLast = record.wave === record.policy.waves.length - 1;
-  if (isLast) {
-    // The last wave takes everybody, so whoever is still on the way in any wave is waited for.
-    if (seen.tallies.some((each) => hasOpen(record, each))) return record;
-    return finish(record, seen, vitals, nowMs, effects);
-  }
-  if (vitals.waitingFor.length > 0 && record.vitalsAcknowledged !== true) {
-    return hold(record, evidence(tally, vitals), nowMs, effects);
-  }
-  return promote(record, tally, vitals, nowMs, effects);
+  if (isLast) return finish(record, seen, judged, nowMs, effects);
+  return promote(record, tally, judged, gate.why, nowMs, effects);
+}
+
+function joined(...clauses: (string | null)[]): string {
+  return clauses.filter((clause) => clause !== null && clause !== "").join("; ");
 }
 
 /** Soak begins when enough of the wave's reachable devices confirmed. A later wave that has nobody to wait for
@@ -150,15 +177,14 @@ function startSoak(
 function promote(
   record: RolloutRecord,
   tally: WaveTally,
-  vitals: VitalsJudgement,
+  judged: Judged,
+  why: string | null,
   nowMs: number,
   effects: RolloutEffect[],
 ): RolloutRecord {
-  const known = evidence(tally, vitals);
   const soak = durationWords(nowMs - record.soakStartedMs!);
   const count = `${tally.updated} of ${tally.reachable} reachable devices confirmed and soaked for ${soak}`;
-  const reason = known === "" ? count : `${count}; ${known}`;
-  return openNextWave(record, reason, nowMs, effects);
+  return openNextWave(record, joined(count, evidence(tally, judged), why), nowMs, effects);
 }
 
 /** Writes the verdict and opens the next wave. Used by the gate and by an operator's override. */
@@ -168,34 +194,40 @@ export function openNextWave(
   nowMs: number,
   effects: RolloutEffect[],
 ): RolloutRecord {
+  const { wave } = record;
+  const figures = judgedOf(record)?.figures ?? null;
   const next: RolloutRecord = {
     ...record,
-    wave: record.wave + 1,
+    wave: wave + 1,
     waveStartedMs: nowMs,
     soakStartedMs: null,
-    verdicts: [...record.verdicts, { wave: record.wave, result: "promote", reason, atMs: nowMs }],
+    judged: null,
+    verdicts: [...record.verdicts, { wave, result: "promote", reason, atMs: nowMs, figures }],
   };
-  const text = `${waveWords(record, record.wave)} promoted: ${reason}.`;
+  const text = `${waveWords(record, wave)} promoted: ${reason}.`;
   effects.push(rolloutEvent(record, "wavePromoted", text));
   effects.push(rolloutEvent(next, "waveStarted", `${waveWords(next, next.wave)} started.`));
   return next;
 }
 
-/** Says once per wave why it is not promoted yet. */
+/** Says why a wave is not promoted, once for each reason. */
 function hold(
   record: RolloutRecord,
-  reason: string,
+  why: string,
+  known: string,
+  { figures }: Judged,
   nowMs: number,
   effects: RolloutEffect[],
 ): RolloutRecord {
-  const { wave } = record;
-  if (record.verdicts.some((verdict) => verdict.wave === wave && verdict.result === "hold")) {
-    return record;
-  }
+  const { wave, verdicts } = record;
+  const isSaid = (one: Verdict) =>
+    one.wave === wave && one.result === "hold" && one.reason.startsWith(why);
+  if (verdicts.some(isSaid)) return record;
+  const reason = joined(why, known);
   effects.push(rolloutEvent(record, "waveHeld", `${waveWords(record, wave)} holds: ${reason}.`));
   return {
     ...record,
-    verdicts: [...record.verdicts, { wave, result: "hold", reason, atMs: nowMs }],
+    verdicts: [...verdicts, { wave, result: "hold", reason, atMs: nowMs, figures }],
   };
 }
 
@@ -207,7 +239,7 @@ function hasOpen(record: RolloutRecord, tally: WaveTally): boolean {
 function finish(
   record: RolloutRecord,
   seen: Survey,
-  vitals: VitalsJudgement,
+  judged: Judged,
   nowMs: number,
   effects: RolloutEffect[],
 ): RolloutRecord {
@@ -220,7 +252,9 @@ function finish(
     total.updated += tally.updated;
     for (const cause of causes) total.causes[cause].push(...tally.causes[cause]);
   }
-  const known = evidence(total, vitals);
+  const { wave } = record;
+  const { figures } = judged;
+  const known = evidence(total, judged);
   const count = `${total.updated} of ${total.reachable} reachable devices run release ${record.policy.sequence}`;
   const reason = known === "" ? count : `${count}; ${known}`;
   effects.push(rolloutEvent(record, "rolloutDone", `Rollout "${record.policy.name}": ${reason}.`));
@@ -228,7 +262,7 @@ function finish(
     ...record,
     status: "done",
     endedMs: nowMs,
-    verdicts: [...record.verdicts, { wave: record.wave, result: "promote", reason, atMs: nowMs }],
+    verdicts: [...record.verdicts, { wave, result: "promote", reason, atMs: nowMs, figures }],
   };
 }
 
@@ -253,5 +287,5 @@ function offerOpenWaves(step: RolloutStep, seen: Survey, nowMs: number): Rollout
     };
     effects.push({ kind: "offer", serial, sequence: record.policy.sequence });
   }
-  return { record: changed === null ? record : { ...record, progress: changed }, effects };
+  return { ...step, record: changed === null ? record : { ...record, progress: changed }, effects };
 }

@@ -89,7 +89,12 @@ function withNewcomers(
   );
   if (fresh.length === 0) return record;
   const assigned = { ...record.assigned };
-  for (const device of fresh) assigned[device.serial] = waveForNewcomer(record, device);
+  const known = targeted.filter((device) => assigned[device.serial] !== undefined);
+  const boards = new Set(known.map((device) => device.board));
+  for (const device of fresh) {
+    assigned[device.serial] = waveForNewcomer(record, device, !boards.has(device.board));
+    boards.add(device.board);
+  }
   return { ...record, assigned };
 }
 

@@ -1,4 +1,6 @@
 import type { DeviceRecord, NewEvent, ReleaseRecord } from "../records.ts";
+import type { VitalsSummary } from "./verdict/summary.ts";
+import type { Judged, MetricThreshold, VerdictFigures, VerdictPolicy } from "./verdict/types.ts";
 
 /** Rollouts: a policy, a record, and a pure step over both. Times are milliseconds of the agent's clock. */
 
@@ -19,6 +21,8 @@ export interface RolloutPolicy {
   /** share of targeted devices (0..0.5) that stay on the old release until the last wave, for comparison */
   holdBackShare: number;
   thresholds: Thresholds;
+  /** how waves are judged by their vitals */
+  verdict: VerdictPolicy;
   /** a device that was offered the release and neither confirmed nor failed within this time counts as timed out */
   deviceTimeoutMs: number;
   /** a device silent for longer than this counts as silent: listed, never blocking */
@@ -53,6 +57,17 @@ export interface Thresholds {
   batterySlopeRatio: number;
   /** fewest samples per device for a slope to count */
   slopeSamplesMin: number;
+  /** the following: more than the held-back devices by this much counts as worse.
+   *  Growth of memory in use, permille per day */
+  memoryPermillePerDay: number;
+  /** crashes per device and day */
+  crashesPerDay: number;
+  /** share (0..1) of check-ins that fail */
+  checkInFailedShare: number;
+  /** share (0..1) of devices that fall silent after the update */
+  silentShare: number;
+  /** custom metrics by their declared name */
+  metrics: Record<string, MetricThreshold>;
 }
 
 export type RolloutStatus = "draft" | "running" | "paused" | "halted" | "done" | "aborted";
@@ -73,18 +88,31 @@ export interface RolloutRecord {
   /** failures an operator has seen and accepted ("resume acknowledges") */
   acknowledged: string[];
   haltReason: string | null;
-  /** verdict per finished wave, in words with figures */
-  verdicts: { wave: number; result: "promote" | "hold" | "revert"; reason: string; atMs: number }[];
+  /** verdict per finished wave, in words and figures */
+  verdicts: Verdict[];
   /** serial → what this rollout did to the device and saw of it; omitted means nothing yet */
   progress?: Record<string, DeviceProgress>;
   /** since when it is paused; omitted or null when it is not */
   pausedMs?: number | null;
   /** true after a halt or abort that takes confirmed devices back; late confirmations are then taken back too */
   isReverting?: boolean;
-  /** true when an operator resumed after a halt for vitals: that evidence does not halt again */
-  vitalsAcknowledged?: boolean;
-  /** true when worse vitals were among the reasons of the last halt */
-  isHaltedForVitals?: boolean;
+  /** newest look at the vitals of the current wave; omitted or null before the first */
+  judged?: Judged | null;
+  /** vitals evidence ("battery:puckjs") that an operator accepted by resuming: it does not halt again */
+  acknowledgedVitals?: string[];
+  /** the vitals evidence that was among the reasons of the last halt */
+  haltedFor?: string[];
+}
+
+/** What was decided on a wave. */
+export interface Verdict {
+  wave: number;
+  result: "promote" | "hold" | "revert";
+  /** with figures, for people */
+  reason: string;
+  atMs: number;
+  /** the comparisons it rests on; null where no vitals were looked at */
+  figures?: VerdictFigures | null;
 }
 
 /** Why a device that was offered the release does not run it. Silent is no cause: it is listed and never counted. */
@@ -144,9 +172,9 @@ export interface VitalsSample {
 /** What a step may look at. Devices outside the target are ignored, so the whole fleet may be passed. */
 export interface RolloutView {
   devices: DeviceFacts[];
-  /** serial → samples, oldest first; only for the serials `vitalsWanted` names. null: not looked up this time, so no
-   *  wave is promoted in this step (reading vitals may have a slower pace than stepping) */
-  vitals: Record<string, VitalsSample[]> | null;
+  /** serial → summary of its vitals, for the serials `vitalsWanted` names. null: not looked up this time, so no look
+   *  at vitals is made in this step (reading them may have a slower pace than stepping) */
+  vitals: Record<string, VitalsSummary> | null;
   release: ReleaseRecord;
 }
 
@@ -163,4 +191,6 @@ export type RolloutEffect =
 export interface RolloutStep {
   record: RolloutRecord;
   effects: RolloutEffect[];
+  /** true when a look at the vitals was due and the view had none: read them and step again */
+  isLookDue?: boolean;
 }

@@ -31,12 +31,12 @@ export async function publish(stage: Stage, release: StoryRelease): Promise<void
 }
 
 /** Writes and starts a rollout in three waves: one canary per board, 20 %, all.
- *  @param thresholds fields that differ from the agent's defaults */
+ *  @param judged thresholds and verdict fields that differ from the agent's defaults */
 export async function rollOut(
   stage: Stage,
   release: StoryRelease,
   soakMs: number,
-  thresholds: Record<string, number>,
+  judged: { thresholds: Record<string, number>; verdict?: Record<string, number> },
 ): Promise<RolloutDetail> {
   const { api, watch } = stage;
   const draft = await api.must("POST", "/v1/rollouts", {
@@ -48,8 +48,8 @@ export async function rollOut(
       { name: "20 %", size: { percent: 20 }, soakMs },
       { name: "all", size: { percent: 100 }, soakMs },
     ],
-    holdBackShare: 0.1,
-    thresholds,
+    holdBackShare: 0.2,
+    ...judged,
     author: "ada",
     approver: "grace",
   });

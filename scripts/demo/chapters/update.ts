@@ -19,7 +19,9 @@ export const update: Chapter = {
   async play(stage) {
     const { view, watch, boards } = stage;
     await publish(stage, release);
-    const rollout = await rollOut(stage, release, 2500, { slopeSamplesMin: 4 });
+    const rollout = await rollOut(stage, release, 2500, {
+      thresholds: { slopeSamplesMin: 4 },
+    });
     view.busy("devices pull, verify, write their other slot, boot on trial, confirm");
     const strike = (text: string) => view.strike(text);
     const losses = Promise.all([

@@ -12,7 +12,11 @@ import type {
   RolloutView,
   VitalsSample,
 } from "../../../cloud-agent/core/rollout/types.ts";
-import { vitalsWanted } from "../../../cloud-agent/core/rollout/vitals.ts";
+import {
+  summaryOf,
+  type VitalsSummary,
+} from "../../../cloud-agent/core/rollout/verdict/summary.ts";
+import { vitalsWanted } from "../../../cloud-agent/core/rollout/verdict/wanted.ts";
 import { Code } from "../../../firmware/protocol/errors.ts";
 import { Lifecycle, SlotState } from "../../../firmware/protocol/messages.ts";
 
@@ -135,10 +139,11 @@ export class Fleet {
 
   view(): RolloutView {
     const devices = this.devices.map((device) => device.facts);
-    const wanted = vitalsWanted(this.record, devices);
-    const vitals: Record<string, VitalsSample[]> = {};
-    for (const serial of wanted.serials) {
-      vitals[serial] = (this.vitals[serial] ?? []).filter((row) => row.atMs >= wanted.sinceMs);
+    const { serials, sinceMs, cutMs, metrics } = vitalsWanted(this.record, devices, this.nowMs);
+    const vitals: Record<string, VitalsSummary> = {};
+    for (const serial of serials) {
+      const rows = (this.vitals[serial] ?? []).filter((row) => row.atMs >= sinceMs);
+      vitals[serial] = summaryOf(rows, cutMs, metrics);
     }
     return { devices, vitals, release: this.release };
   }

@@ -72,6 +72,32 @@ describe("waves", () => {
     );
   });
 
+  test("the canary has every board kind, however its size is given", () => {
+    const size = fc.oneof(
+      fc.record({ count: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({ percent: fc.integer({ min: 1, max: 5 }) }),
+    );
+    fc.assert(
+      fc.property(
+        fleets,
+        size,
+        fc.double({ min: 0, max: 0.5, noNaN: true }),
+        (devices, canary, share) => {
+          const waves = [
+            { name: "canary", size: canary, soakMs: 0 },
+            { name: "all", size: { percent: 100 }, soakMs: 0 },
+          ];
+          const policy = parsePolicy(policyJson({ waves, holdBackShare: share }));
+          const { assigned } = assignWaves(policy, devices, nowMs);
+          const early = devices.filter((device) => assigned[device.serial] === 0);
+          const kinds = (list: DeviceFacts[]) => [...new Set(list.map((one) => one.board))].sort();
+          expect(kinds(early)).toEqual(kinds(devices));
+        },
+      ),
+      { seed },
+    );
+  });
+
   test("a held-back device is in the last wave, everybody is in exactly one, and no share is exceeded", () => {
     fc.assert(
       fc.property(fleets, fc.double({ min: 0, max: 0.5, noNaN: true }), (devices, share) => {

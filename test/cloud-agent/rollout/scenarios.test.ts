@@ -38,7 +38,7 @@ describe("a good release", () => {
       "promote",
     ]);
     expect(fleet.record.verdicts[0]!.reason).toMatch(
-      /^3 of 3 reachable devices confirmed and soaked for 1 day; battery slope of the 2 confirmed canaries is [01]\.\d times that of the 6 held back$/,
+      /^3 of 3 reachable devices confirmed and soaked for 1 day; battery slope of the 2 confirmed canaries is [01]\.\d times that of the 6 held back; crashes and silence within their limits$/,
     );
     expect(Object.values(fleet.record.assigned).filter((wave) => wave < 2)).toHaveLength(11);
     expect(fleet.effectsOf("orderRevert")).toEqual([]);
@@ -298,6 +298,30 @@ describe("targets that change", () => {
   });
 });
 
+describe("a board kind that comes late", () => {
+  test("joins the canary while that is open, and a later wave after it", () => {
+    const boards = new Fleet(fiftyOne().filter(({ facts }) => facts.board !== "esp32"));
+    boards.start();
+    const join = (index: number) => {
+      const facts = { ...factsFor(index, "esp32"), lastSeenMs: boards.nowMs };
+      boards.devices.push({
+        facts,
+        behaviour: "good",
+        pending: null,
+        usedMicroAh: 0,
+        lastTickMs: boards.nowMs,
+      });
+    };
+    join(1);
+    boards.step();
+    join(2);
+    boards.step();
+    expect(boards.record.assigned["ES-0001"]).toBe(0);
+    expect(boards.record.assigned["ES-0002"]).toBeGreaterThan(0);
+    expect(boards.offeredTo.has("ES-0001")).toBe(true);
+  });
+});
+
 describe("operators", () => {
   test("a paused rollout offers nothing and resuming acknowledges the failures seen", () => {
     const fleet = new Fleet(
@@ -352,15 +376,17 @@ describe("operators", () => {
     fleet.start();
     fleet.run(5 * dayMs);
     expect(fleet.record).toMatchObject({ status: "running", wave: 0 });
-    expect(fleet.record.verdicts).toHaveLength(1);
-    expect(fleet.record.verdicts[0]).toMatchObject({
-      result: "hold",
-      reason: "too few samples to compare the battery of puckjs, esp32",
-    });
+    const few = "too few samples to compare the battery of puckjs, esp32";
+    const reasons = fleet.record.verdicts.map((verdict) => [verdict.result, verdict.reason]);
+    expect(reasons).toEqual([
+      ["hold", expect.stringMatching(`^${few}; waits until 1970-01-1\\dT[\\d:]+Z;`)],
+      ["hold", expect.stringMatching(`^${few}; a person has to decide;`)],
+    ]);
+    expect(fleet.events.filter((event) => event.kind === "waveHeld")).toHaveLength(2);
     fleet.apply(promoteByHand(fleet.record, fleet.nowMs, "bob", "checked on the bench"));
     fleet.step();
     expect(fleet.record.wave).toBe(1);
-    expect(fleet.record.verdicts[1]!.reason).toBe("by hand, bob: checked on the bench");
+    expect(fleet.record.verdicts[2]!.reason).toBe("by hand, bob: checked on the bench");
     expect(fleet.offeredTo.size).toBe(11);
   });
 

@@ -1,36 +1,94 @@
 import { describe, expect, test } from "vitest";
 import { draftRollout } from "../../../cloud-agent/core/rollout/control.ts";
 import { parsePolicy } from "../../../cloud-agent/core/rollout/policy.ts";
-import { leastSquares, median, rankSumP } from "../../../cloud-agent/core/rollout/stats.ts";
-import type { RolloutRecord, VitalsSample } from "../../../cloud-agent/core/rollout/types.ts";
-import { judgeVitals } from "../../../cloud-agent/core/rollout/vitals.ts";
+import { median } from "../../../cloud-agent/core/rollout/stats.ts";
+import type {
+  DeviceFacts,
+  RolloutRecord,
+  VitalsSample,
+} from "../../../cloud-agent/core/rollout/types.ts";
+import { isWorse, judge as judgeLook } from "../../../cloud-agent/core/rollout/verdict/judge.ts";
+import { batterySlope } from "../../../cloud-agent/core/rollout/verdict/measures.ts";
+import {
+  exactRankP,
+  hitsP,
+  priorT,
+  rankP,
+} from "../../../cloud-agent/core/rollout/verdict/significance.ts";
+import type { Look } from "../../../cloud-agent/core/rollout/verdict/spending.ts";
+import { summaryOf } from "../../../cloud-agent/core/rollout/verdict/summary.ts";
+import { studentTail } from "../../../cloud-agent/core/rollout/verdict/tails.ts";
 import { dayMs, factsFor, hourMs, policyJson } from "./fleet.ts";
 
+const gate: Look = { index: 3, kind: "gate", share: 0.5 };
+const early: Look = { index: 1, kind: "early", share: 0.125 };
+
+/** One look at raw rows. */
+function judgeRows(
+  record: RolloutRecord,
+  rows: Record<string, VitalsSample[]>,
+  updated: DeviceFacts[],
+  others: DeviceFacts[],
+  look = gate,
+  nowMs = 2 * dayMs,
+) {
+  const cut = (one: VitalsSample[]) => summaryOf(one, record.waveStartedMs);
+  const vitals = Object.fromEntries(Object.entries(rows).map(([key, one]) => [key, cut(one)]));
+  const judged = judgeLook(record, vitals, updated, others, look, nowMs);
+  const { waitingFor } = judged.figures;
+  const waiting = waitingFor.map((one) => `${one.metric} ${one.board}`);
+  return { isWorse: isWorse(judged), words: judged.words, waiting, judged };
+}
+
 describe("statistics", () => {
-  test("a least-squares line has the textbook slope and standard error", () => {
-    const line = leastSquares([
+  test("a battery slope has the textbook least-squares line and standard error", () => {
+    const points: [number, number][] = [
       [1, 1],
       [2, 2],
       [3, 1.3],
       [4, 3.75],
       [5, 2.25],
-    ])!;
-    expect(line.slope).toBeCloseTo(0.425, 6);
-    expect(line.error).toBeCloseTo(0.3049, 3);
-    expect(
-      leastSquares([
-        [1, 1],
-        [1, 2],
-        [1, 3],
-      ]),
-    ).toBeNull();
+    ];
+    const rows = points.map(([day, used]) => ({
+      atMs: day * dayMs,
+      sequence: 6,
+      values: { batteryMv: [0, 0, 3000 - 10 * used] },
+    }));
+    const line = batterySlope(summaryOf(rows, 0).buckets, 5)!;
+    expect(line.value).toBeCloseTo(4.25, 6);
+    expect(line.error).toBeCloseTo(3.049, 2);
+    expect(batterySlope(summaryOf(rows, 0).buckets, 6)).toBeNull();
+    const once = rows.map((row) => ({ ...row, atMs: dayMs }));
+    expect(batterySlope(summaryOf(once, 0).buckets, 3)).toBeNull();
   });
 
-  test("the rank-sum test agrees with the normal approximation of a known table", () => {
-    expect(rankSumP([6, 7, 8, 9, 10], [1, 2, 3, 4, 5])).toBeCloseTo(0.0061, 4);
-    expect(rankSumP([1, 2, 3, 4, 5], [6, 7, 8, 9, 10])).toBeGreaterThan(0.99);
-    expect(rankSumP([1, 1, 1], [1, 1, 1])).toBe(1);
+  test("the rank test agrees with known tables, approximated and counted out", () => {
+    const upper = { fresh: [6, 7, 8, 9, 10], base: [1, 2, 3, 4, 5] };
+    expect(rankP([upper])).toBeCloseTo(0.0061, 4);
+    expect(exactRankP(upper)).toBeCloseTo(1 / 252, 9);
+    expect(exactRankP({ fresh: upper.base, base: upper.fresh })).toBe(1);
+    expect(rankP([{ fresh: [1, 1, 1], base: [1, 1, 1] }])).toBe(1);
+    expect(exactRankP({ fresh: [1, 1, 1], base: [1, 1, 1] })).toBe(1);
     expect(median([3, 1, 2, 10])).toBe(2.5);
+  });
+
+  test("the exact test over boards is Fisher's", () => {
+    // Fisher's tea: 3 of 4 right, 1 of 4 wrong.
+    const tea = { fresh: 4, freshHits: 3, base: 4, baseHits: 1 };
+    expect(hitsP([tea])).toBeCloseTo(17 / 70, 9);
+    const sure = { fresh: 4, freshHits: 4, base: 4, baseHits: 0 };
+    expect(hitsP([sure])).toBeCloseTo(1 / 70, 9);
+    expect(hitsP([sure, sure])).toBeCloseTo(1 / 4900, 9);
+    expect(hitsP([{ fresh: 3, freshHits: 0, base: 3, baseHits: 0 }])).toBeCloseTo(1, 9);
+  });
+
+  test("Student's tail agrees with the table, and one device's test uses the prior spread", () => {
+    expect(studentTail(2.228, 10)).toBeCloseTo(0.025, 4);
+    expect(studentTail(4.144, 10)).toBeCloseTo(0.001, 4);
+    expect(studentTail(-1, 5)).toBeCloseTo(1 - studentTail(1, 5), 12);
+    // Spread 0.3 with 4 degrees of freedom and two devices that agree: t = 3 / √(4·0.09/5 · 1.5) = 9.13 at 5.
+    const strata = [{ fresh: [4], base: [1, 1] }];
+    expect(priorT(strata, 0.3)).toBeCloseTo(studentTail(9.1287, 5), 7);
   });
 });
 
@@ -83,7 +141,7 @@ function judge({ fresh, held, factor, mvPerDay, noiseMv, seed, isCharge }: Case)
     soakStartedMs: dayMs,
     holdBack: others.map((one) => one.serial),
   };
-  return judgeVitals(record, vitals, updated, others, 2 * dayMs);
+  return judgeRows(record, vitals, updated, others);
 }
 
 describe("the vitals gate", () => {
@@ -91,7 +149,7 @@ describe("the vitals gate", () => {
     const result = judge({ fresh: 1, held: 10, factor: 4, mvPerDay: 20, noiseMv: 1, seed: 1 });
     expect(result.isWorse).toBe(true);
     expect(result.words).toMatch(
-      /^battery slope of the 1 confirmed canary is [345]\.\d times that of the 10 held back$/,
+      /^battery slope of the 1 confirmed puckjs canary is [345]\.\d times that of the 10 held back \(limit 1\.5, by chance 1 in [\d,]+\)/,
     );
   });
 
@@ -149,7 +207,7 @@ describe("the vitals gate", () => {
       held.forEach((one, index) => {
         vitals[one.serial] = steady(6, index === 0 ? hungry : 10);
       });
-      return judgeVitals(record, vitals, [canary], held, 2 * dayMs).isWorse;
+      return judgeRows(record, vitals, [canary], held).isWorse;
     };
     expect(judgeWith(10)).toBe(true);
     expect(judgeWith(45)).toBe(false);
@@ -168,19 +226,19 @@ describe("the vitals gate", () => {
     // A quiet time, perhaps on a shelf, and then a busier one that a device held back shares.
     const own = [...from(0, 6, 1, 12), ...from(dayMs, 7, 40, 8)];
     const record = { ...draftRollout("r1", policy), waveStartedMs: dayMs, holdBack: [held.serial] };
-    const judgeWith = (heldCount: number, soakStartedMs: number | null, others = [held]) =>
-      judgeVitals(
-        { ...record, soakStartedMs },
+    const judgeWith = (heldCount: number, look: Look, others = [held]) =>
+      judgeRows(
+        record,
         { [canary.serial]: own, [held.serial]: from(dayMs, 6, 40, heldCount) },
         [canary],
         others,
-        dayMs + 8 * hourMs + policy.waves[0]!.soakMs,
+        look,
       );
-    expect(judgeWith(2, null)).toMatchObject({ isWorse: false, waitingFor: ["puckjs"] });
-    expect(judgeWith(8, null)).toMatchObject({ isWorse: false, waitingFor: [] });
+    expect(judgeWith(2, early)).toMatchObject({ isWorse: false, waiting: ["battery puckjs"] });
+    expect(judgeWith(8, early)).toMatchObject({ isWorse: false, waiting: [] });
     // Nobody is left on the old release: the past is all there is, and it counts when the soak is over.
-    expect(judgeWith(0, null, []).isWorse).toBe(false);
-    expect(judgeWith(0, dayMs, []).isWorse).toBe(true);
+    expect(judgeWith(0, early, []).isWorse).toBe(false);
+    expect(judgeWith(0, gate, []).isWorse).toBe(true);
   });
 
   test("leaves boards without a battery out and waits for boards with too few samples", () => {
@@ -197,10 +255,10 @@ describe("the vitals gate", () => {
       "LI-0001": at(7, { uptimeS: [5] }),
       "LI-0002": at(6, { uptimeS: [5] }),
     };
-    expect(judgeVitals(record, vitals, fresh, old, dayMs)).toEqual({
+    expect(judgeRows(record, vitals, fresh, old, gate, dayMs)).toMatchObject({
       isWorse: false,
       words: null,
-      waitingFor: ["puckjs"],
+      waiting: ["battery puckjs"],
     });
   });
 });

@@ -29,7 +29,7 @@ describe("frames", () => {
     expect(kinds(await bench.say(device, frame))).toEqual(["reply"]);
     expect(await bench.give(serial, frame)).toEqual([]);
     const rows = await bench.ports.store.tx((tx) => tx.vitals({ serial, limit: 10 }));
-    expect(rows.map((row) => row.values)).toEqual([{ batteryMv: [1, 2, 3] }]);
+    expect(rows.map((row) => row.values)).toEqual([{ batteryMv: [1, 2, 3], resetReason: [1] }]);
   });
   it("are not taken out of order", async () => {
     const first = device.seal(device.checkIn());
@@ -166,7 +166,11 @@ describe("a check-in", () => {
     device.vitals = { batteryMv: [1, 2], temperatureDeciC: [-5, 0, 5], "m.pulses": [1, 2, 3] };
     expect(kinds(await checkIn())).toEqual(["reply"]);
     const [row] = await bench.ports.store.tx((tx) => tx.vitals({ serial, limit: 1 }));
-    expect(row?.values).toEqual({ temperatureDeciC: [-5, 0, 5], "m.pulses": [1, 2, 3] });
+    expect(row?.values).toEqual({
+      temperatureDeciC: [-5, 0, 5],
+      "m.pulses": [1, 2, 3],
+      resetReason: [1],
+    });
   });
 });
 
