@@ -37,15 +37,8 @@ declare const require: (name: string) => any;
     h,
     js: [],
     serial: idText(IdAt.Serial, 24),
-    part(p: Part) {
-      // The table is made for this call only: kept, it would cost a variable per number.
-      const table = BOARD.parts;
-      const n = table[p * 2 + 1]!;
-      let text = h.text(table[p * 2]!, n < 0 ? -n : n);
-      // A cold part is stored packed.
-      if (n < 0) text = h.str(require("heatshrink").decompress(text));
-      return (h.run(text) as any)(k);
-    },
+    // What is evaluated keeps the scope it was evaluated in: here that is one number.
+    part: (p: Part) => (h.run(partText(p)) as any)(k),
     get: (type) => (k.part(Part.Journal) as Journal).get(type),
     put: (type, value) => (k.part(Part.Journal) as Journal).put(type, value),
     hmac,
@@ -71,21 +64,33 @@ declare const require: (name: string) => any;
   };
   process.on("uncaughtException", (e: unknown) => k.crash(Code.TrialCrashed, "" + e));
 
-  const image = decideBoot(k);
+  decideBoot(k);
   try {
-    if (image) image[0](k, image[1]);
-    else {
-      k.state = SlotState.Recovery;
-      k.part(Part.Recovery);
-    }
+    // Here, and not inside the decision, whose scope the image's functions would keep.
+    if (k.image) startImage(k, h.run(k.image));
+    else k.part(Part.Recovery);
   } catch (e) {
     k.crash(Code.TrialCrashed, "" + e);
   }
 })();
 
-/** Counts the start, ends a trial that is over, and evaluates the slot that is to run; null = recovery.
+/** The image itself is garbage once its runtime has started. */
+function startImage(k: Kit, image: any): void {
+  image[0](k, image[1]);
+}
+
+/** A part's text. The table is made for this call only: kept, it would cost a variable per number. */
+function partText(p: Part): string {
+  const table = BOARD.parts;
+  const n = table[p * 2 + 1]!;
+  const text = h.text(table[p * 2]!, n < 0 ? -n : n);
+  // A cold part is stored packed.
+  return n < 0 ? h.str(require("heatshrink").decompress(text)) : text;
+}
+
+/** Counts the start, ends a trial that is over, and sets `k.image` to what is to run; "" = recovery.
  *  Source: SPEC.md §8 */
-function decideBoot(k: Kit): any {
+function decideBoot(k: Kit): void {
   const before: BootRecord = k.get(Rec.Boot) || k.boot;
   const reason = (BOARD.resetReason || 0) as number;
   const held = BOARD.button;
@@ -97,28 +102,22 @@ function decideBoot(k: Kit): any {
   if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
   // Persisted before the random source is used: no number of an earlier start comes again.
   k.put(Rec.Boot, k.boot);
-  if (!identityIsValid() || k.get(Rec.Wipe) || held || k.boot[2] >= trialFailsMax) return null;
+  if (!identityIsValid() || k.get(Rec.Wipe) || held || k.boot[2] >= trialFailsMax) return;
   // Twice at most: the active slot, then the other one if it may run.
   for (let tries = 0; tries < 2; tries++) {
     const slots = readSlots(k);
     const i = slots[0];
     const s = slotOf(slots, i);
-    if (!s) return null;
+    if (!s) return;
     const text = h.text(i ? BOARD.slotB : BOARD.slotA, s[1]);
     if (h.crc(text) >>> 0 === s[2]) {
       k.state = slots[5] ? SlotState.Trial : SlotState.Confirmed;
       k.image = text;
-      try {
-        return h.run(text);
-      } catch (e) {
-        k.crash(Code.TrialCrashed, "" + e);
-        return null;
-      }
+      return;
     }
     (k.part(Part.State) as State).note(Code.SlotCrc, "");
     const next = leaveSlot(slots);
     next[i + 1] = null;
     k.put(Rec.Slots, next);
   }
-  return null;
 }

@@ -87,13 +87,14 @@ export const isPacked = (board: Board) => board.plan.totalPages <= 10;
 /** Bytes of an update: more than a page on every board, and not a whole number of blocks. */
 const updateBytes = 5200;
 
-/** The text with a string before it that makes it as long as a real app. */
+/** The text with a string before it that makes it as long as a real app. Nothing may stand behind it: slot parts are found
+ *  from the end. */
 function filled(text: string): string {
   const random = seededRandom("filling");
   let filling = "";
-  while (text.length + filling.length + 4 < updateBytes)
+  while (text.length + filling.length + 3 < updateBytes)
     filling += random().toString(36).slice(2, 8);
-  return `("${filling}",${text})`;
+  return `"${filling}",${text}`;
 }
 
 function bear(board: Board, km: Uint8Array, releaseKey: Uint8Array): Birth {
