@@ -22,6 +22,7 @@ export const esp32: Board = {
   },
   crypto: { sha256: true, aes: true },
   link: "mqtt",
+  radio: { kind: "wifi", bitsPerS: 1_000_000 },
   serialPort: "Serial1",
   measure: {
     batteryMv: "E.getAnalogVRef()*1000",
@@ -31,7 +32,12 @@ export const esp32: Board = {
   button: "!digitalRead(D0)",
   watchdog: true,
   consoles: { usb: true, ble: true, telnet: true },
-  budget: { coreBytes: 32_000, frameworkBytes: 20_000, appBytes: 170_000 },
+  budget: {
+    coreBytes: 32_000,
+    frameworkBytes: 20_000,
+    appBytes: 170_000,
+    checkIn: { bytesMax: 250, radioMsMax: 2, flashWritesMax: 0.5, flashErasesMax: 0.05 },
+  },
   sources: {
     variables: "interpreter boards/ESP32.py: computed from heap at boot, at most 16383",
     flashStart: "interpreter boards/ESP32.py saved_code: 0x320000, 224 pages of 4096",
@@ -42,6 +48,7 @@ export const esp32: Board = {
     budget: "design §5: framework 20 kB on Wi-Fi boards; core as large as parts need",
     pageBytes: "interpreter boards/ESP32.py saved_code: page_size 4096",
     plan: "SPEC.md §2: two slots of 48 pages, two pages of journal, the rest is core",
+    radio: "IEEE 802.11b: the lowest rate that an access point may fall back to",
     link: "interpreter boards/ESP32.py: library NET over Wi-Fi",
     serialPort: "interpreter boards/ESP32.py default_console EV_SERIAL1",
     button: "interpreter boards/ESP32.py BTN1: pin D0, low while pressed",

@@ -22,11 +22,17 @@ export const linux: Board = {
   },
   crypto: { sha256: true, aes: false },
   link: "mqtt",
+  radio: { kind: "none", bitsPerS: 0 },
   serialPort: "USB",
   measure: {},
   watchdog: false,
   consoles: { usb: true, ble: false, telnet: true },
-  budget: { coreBytes: 32_000, frameworkBytes: 20_000, appBytes: 40_000 },
+  budget: {
+    coreBytes: 32_000,
+    frameworkBytes: 20_000,
+    appBytes: 40_000,
+    checkIn: { bytesMax: 250, radioMsMax: 0, flashWritesMax: 0.5, flashErasesMax: 0.05 },
+  },
   sources: {
     variables: "interpreter boards/LINUX.py: variables 0 = resizable",
     flashStart:
@@ -38,6 +44,7 @@ export const linux: Board = {
     budget: "design §5: framework 20 kB on boards with a network",
     pageBytes: "interpreter targets/linux: FLASH_PAGE_SIZE 1024",
     plan: "SPEC.md §2: two slots of 64 pages, journal halves of four, the rest is core",
+    radio: "the host's own network: no radio of the board's",
     link: "the host's TCP",
     serialPort: "interpreter boards/LINUX.py default_console EV_USBSERIAL",
     watchdog: "the host has none",

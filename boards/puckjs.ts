@@ -22,6 +22,7 @@ export const puckjs: Board = {
   },
   crypto: { sha256: true, aes: true },
   link: "serial",
+  radio: { kind: "ble", bitsPerS: 1_000_000 },
   serialPort: "Bluetooth",
   measure: {
     batteryMv: "NRF.getBattery()*1000",
@@ -31,7 +32,12 @@ export const puckjs: Board = {
   button: "digitalRead(BTN1)",
   watchdog: true,
   consoles: { usb: false, ble: true, telnet: false },
-  budget: { coreBytes: 15_800, frameworkBytes: 4_500, appBytes: 3_600 },
+  budget: {
+    coreBytes: 15_800,
+    frameworkBytes: 4_500,
+    appBytes: 3_600,
+    checkIn: { bytesMax: 250, radioMsMax: 2, flashWritesMax: 0.5, flashErasesMax: 0.05 },
+  },
   sources: {
     variables: "interpreter boards/PUCKJS.py line 29",
     flashStart: "interpreter boards/PUCKJS.py saved_code: (118 - 10) * 4096, 10 pages of 4096",
@@ -43,6 +49,7 @@ export const puckjs: Board = {
       "three core pages and 3.5 kB of page 0 (ADR 0001); design §5: framework 4.5 kB, app 3.6 kB",
     pageBytes: "interpreter boards/PUCKJS.py saved_code: page_size 4096; nRF52832 PS NVMC",
     plan: "SPEC.md §2: one page of identity, two slots of two, two of journal, three of core",
+    radio: "Bluetooth 5 core specification: LE 1M PHY, what a gateway connects with",
     link: "nRF52832: BLE is its only radio, so a gateway carries its frames",
     serialPort: "interpreter: the Nordic UART service is the port Bluetooth",
     button: "interpreter boards/PUCKJS.py BTN1: pin D0, pulled down",

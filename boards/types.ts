@@ -15,6 +15,8 @@ export interface Board {
   crypto: { sha256: boolean; aes: boolean };
   /** how it reaches the agent: "serial" = through a gateway, "mqtt" = TCP of its own */
   link: "serial" | "mqtt";
+  /** what its frames travel by, and how fast: bits per second there, for the airtime of a check-in */
+  radio: { kind: "ble" | "wifi" | "none"; bitsPerS: number };
   /** interpreter global of the port that a cable or gateway speaks to */
   serialPort: "USB" | "Bluetooth" | "Serial1";
   /** expression evaluated once before the port is used (pins, speed); absent = the port is ready at start */
@@ -32,9 +34,20 @@ export interface Board {
   /** test builds on the real interpreter: vitals also tell variables in use, now and at most */
   probe?: boolean;
   consoles: { usb: boolean; ble: boolean; telnet: boolean };
-  budget: { coreBytes: number; frameworkBytes: number; appBytes: number };
+  budget: { coreBytes: number; frameworkBytes: number; appBytes: number; checkIn?: CheckInBudget };
   /** what each number above was read from or measured on */
   sources: Record<string, string>;
+}
+
+/** What a check-in with nothing else under way may cost, mean of ten. */
+export interface CheckInBudget {
+  /** both ways, with the carrier's framing */
+  bytesMax: number;
+  /** both ways at the rate of `radio`, its own framing left out */
+  radioMsMax: number;
+  /** operations */
+  flashWritesMax: number;
+  flashErasesMax: number;
 }
 
 /** Page numbers, relative to flashStart; all counts in pages. `slots` = identity + slot A + slot B + journal. */
