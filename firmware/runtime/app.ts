@@ -1,3 +1,4 @@
+/// <reference path="./interpreter.d.ts" />
 /** What a customer's app gets and gives. */
 
 /** One setting that the owner may change, declared by the app. The agent checks a wish against it before it sends it, and the

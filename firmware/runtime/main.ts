@@ -8,9 +8,7 @@ import { watchIdle } from "../hal/measure.ts";
 import { trialCalmMsMax, trialCalmMsMin } from "../protocol/limits.ts";
 import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
-import { adopt } from "./settings.ts";
 import { SlotPart, slotPart } from "./slotParts.ts";
-import { judgeTrial } from "./trial.ts";
 import { type Gathered, noteMetric } from "./vitals.ts";
 
 const minuteMs = 60_000;
@@ -26,7 +24,9 @@ const enum Own {
  *  @param makeApp evaluates the customer's module */
 export default (k: Kit, makeApp: () => App): void => {
   const app = makeApp();
+  /** since the agent's last answer, and since the last report: readings on the way of an answer must not be lost by it */
   let gathered: Gathered = [{}, {}];
+  let fresh = gathered;
   let started = false;
   let changed: (() => void) | null = null;
   /** effective settings by name, and flags by "f." + name */
@@ -42,7 +42,10 @@ export default (k: Kit, makeApp: () => App): void => {
   const on = (event: number, client: ClientState, given?: any): any => {
     switch (event) {
       case AppEvent.Report:
-        if (refused) given[23] = refused;
+        if (given) {
+          fresh = [{}, {}];
+          if (refused) given[23] = refused;
+        }
         return slotPart(k, SlotPart.Vitals)(gathered, client);
       case AppEvent.Reply:
         startedS = given[1] - k.h.ms() / 1000;
@@ -56,12 +59,12 @@ export default (k: Kit, makeApp: () => App): void => {
           }
           on(Own.Judge, client);
         }
-        gathered = [{}, {}];
+        gathered = fresh;
         break;
       case Own.Judge: {
         if (k.state !== SlotState.Trial) return;
-        const vitals = on(AppEvent.Report, client, {})[0];
-        const found = judgeTrial(k, app, vitals, confirmAtMs, given);
+        const vitals = on(AppEvent.Report, client)[0];
+        const found = slotPart(k, SlotPart.Trial)(app, vitals, confirmAtMs, given);
         if (!found) return;
         const state: State = k.part(Part.State);
         if (found[0]) {
@@ -78,7 +81,7 @@ export default (k: Kit, makeApp: () => App): void => {
         started = true;
         app.start({
           serial: k.serial,
-          metric: (name, value) => noteMetric(gathered, app.metrics || [], name, value),
+          metric: (name, value) => noteMetric([gathered, fresh], app.metrics || [], name, value),
           setting: (name) => values[name],
           onSettings(fn) {
             changed = fn;
@@ -100,8 +103,11 @@ export default (k: Kit, makeApp: () => App): void => {
         break;
       case AppEvent.Order:
         if (given && given[0] !== Msg.Settings) return;
-        [values, refused] = adopt(k, app.settings || {}, given);
-        if (changed && given) changed();
+        [values, refused] = slotPart(k, SlotPart.Settings)(app.settings || {}, given);
+        if (!given) return;
+        if (changed) changed();
+        // The owner sees at once what became of the wish.
+        k.part(Part.Client)(client).checkIn();
         break;
       case AppEvent.Ready:
         return !app.readyToReboot || app.readyToReboot();
@@ -116,7 +122,7 @@ export default (k: Kit, makeApp: () => App): void => {
   k.h.every(() => {
     minutes++;
     if (k.state !== SlotState.Trial) {
-      on(AppEvent.Report, c, {});
+      on(AppEvent.Report, c);
       if (minutes === calmMinutes) (k.part(Part.State) as State).calm();
       return;
     }

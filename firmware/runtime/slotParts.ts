@@ -5,6 +5,8 @@ import type { Kit } from "../core/kit.ts";
  *  takes the kit. Source: SPEC.md §2.3 */
 export const enum SlotPart {
   Vitals = 0,
+  Trial = 1,
+  Settings = 2,
 }
 
 /** Evaluates a part of the running slot and returns what it makes. Keep nothing of it that is not needed. */

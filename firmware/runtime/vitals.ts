@@ -12,9 +12,14 @@ export function note(into: any, key: string | number, value: number | undefined)
 }
 
 /** Takes one reading of the app. @throws when the name is not among the declared ones */
-export function noteMetric(g: Gathered, declared: string[], name: string, value: number): void {
+export function noteMetric(
+  into: Gathered[],
+  declared: string[],
+  name: string,
+  value: number,
+): void {
   const i = declared.indexOf(name);
   if (i < 0 || i >= metricsMax || name.length > metricNameCharsMax)
     throw "metric " + name + " is not declared";
-  note(g[1], name, value);
+  into.forEach((g) => note(g[1], name, value));
 }

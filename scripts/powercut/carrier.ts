@@ -2,12 +2,17 @@ import { encodeLine, LineDecoder } from "../../firmware/protocol/host/line.ts";
 import type { SimBoard } from "../sim/board/simBoard.ts";
 import type { VirtualClock } from "../sim/clock.ts";
 import type { ConnectionEvents, SimConnection, SimNet } from "../sim/net.ts";
-import type { Peer } from "./peer.ts";
 
 const wayMs = 1;
 
+/** The far end of a carrier: takes messages, and sends through what the carrier has set. */
+export interface FarEnd {
+  receive(bytes: Uint8Array): void;
+  send: (bytes: Uint8Array) => void;
+}
+
 /** Joins a board's serial port with the peer. */
-export function joinSerial(sim: SimBoard, peer: Peer, clock: VirtualClock): void {
+export function joinSerial(sim: SimBoard, peer: FarEnd, clock: VirtualClock): void {
   const decoder = new LineDecoder();
   sim.onSerial((data) => {
     for (const message of decoder.push(data)) clock.after(wayMs, () => peer.receive(message));
@@ -17,7 +22,7 @@ export function joinSerial(sim: SimBoard, peer: Peer, clock: VirtualClock): void
 
 /** A network with one broker in it that speaks what a device needs of MQTT 3.1.1 (CONNECT, SUBSCRIBE, PUBLISH, PINGREQ)
  *  and hands everything to the peer. Nothing is trusted because of it, so it asks for no password. */
-export function brokerNet(peer: Peer, serial: string, clock: VirtualClock): SimNet {
+export function brokerNet(peer: FarEnd, serial: string, clock: VirtualClock): SimNet {
   return {
     connect(_host, _port, events) {
       const link = new Link(peer, serial, clock, events);
@@ -29,14 +34,14 @@ export function brokerNet(peer: Peer, serial: string, clock: VirtualClock): SimN
 
 /** One connection, from the broker's side. */
 class Link implements SimConnection {
-  readonly #peer: Peer;
+  readonly #peer: FarEnd;
   readonly #serial: string;
   readonly #clock: VirtualClock;
   readonly #events: ConnectionEvents;
   #buffer: Buffer = Buffer.alloc(0);
   #isOpen = true;
 
-  constructor(peer: Peer, serial: string, clock: VirtualClock, events: ConnectionEvents) {
+  constructor(peer: FarEnd, serial: string, clock: VirtualClock, events: ConnectionEvents) {
     this.#peer = peer;
     this.#serial = serial;
     this.#clock = clock;

@@ -13,6 +13,37 @@ const failed = (bench: ReturnType<typeof startRuntime>) => {
   return { code, text, restarts: bench.restarts };
 };
 
+describe("a metric", () => {
+  it("that is read while the answer to a check-in is on its way is told by the next check-in", () => {
+    const bench = startRuntime({ metrics: ["x"] });
+    bench.device.metric("x", 5);
+    expect(bench.report().metrics).toEqual({ x: [5, 5, 5] });
+    bench.device.metric("x", 7);
+    bench.reply();
+    bench.device.metric("x", 6);
+    expect(bench.report().metrics).toEqual({ x: [6, 7, 6] });
+  });
+
+  it("stays until a check-in is answered", () => {
+    const bench = startRuntime({ metrics: ["x"] });
+    bench.device.metric("x", 5);
+    bench.report();
+    bench.device.metric("x", 7);
+    expect(bench.report().metrics).toEqual({ x: [5, 7, 7] });
+    bench.reply();
+    expect(bench.report().metrics).toEqual({});
+  });
+
+  it.each([
+    [["x"], "y"],
+    [["x".repeat(17)], "x".repeat(17)],
+    [["a", "b", "c", "d", "e", "f", "g", "h", "i"], "i"],
+  ])("of %j is refused under the name %s", (metrics, name) => {
+    const { device } = startRuntime({ metrics });
+    expect(() => device.metric(name, 1)).toThrow(`metric ${name} is not declared`);
+  });
+});
+
 describe("a trial", () => {
   it("is confirmed after one check-in interval of calm behind the agent's first answer, not before", () => {
     const bench = startRuntime({}, { minutes: 60 });

@@ -1,6 +1,12 @@
 /** Messages a device sends inside frames (SPEC.md §4.2): bytes to typed values, and back for tools and tests. */
 import { Code } from "../errors.ts";
-import { blockBytesMax, failTextCharsMax, metricNameCharsMax, metricsMax } from "../limits.ts";
+import {
+  blockBytesMax,
+  failTextCharsMax,
+  metricNameCharsMax,
+  metricsMax,
+  settingsMax,
+} from "../limits.ts";
 import { Msg, type SlotState } from "../messages.ts";
 import { type CborDecoded, type CborMap, type CborValue, encode } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
@@ -24,6 +30,8 @@ export interface CheckInInfo {
   settingsRevision: number;
   keySetVersion: number;
   refused: { sequence: number; code: number } | null;
+  /** codes of settings that were not taken, by name; empty when all were */
+  settingsRefused: Record<string, number>;
 }
 
 export interface CheckIn {
@@ -188,7 +196,18 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
       sequence: wireUint("refusal sequence", refused[0]),
       code: wireUint("refusal code", refused[1], 999),
     },
+    settingsRefused: readRefusals(info.get(23)),
   };
+}
+
+/** Codes by name of setting; what is not of that form is left out, because it must not cost the device its session. */
+function readRefusals(value: unknown): Record<string, number> {
+  if (!(value instanceof Map)) return {};
+  const entries = [...value].slice(0, settingsMax).filter(([name, code]) => {
+    const isName = typeof name === "string" && /^[\x21-\x7e]{1,16}$/.test(name);
+    return isName && Number.isInteger(code) && code > 0 && code < 1000;
+  });
+  return Object.fromEntries(entries);
 }
 
 function fetch(items: unknown[]): Fetch {
@@ -241,6 +260,8 @@ function encodeCheckIn({ info, values }: CheckIn): Uint8Array {
   if (failed) fields.set(9, [failed.sequence, failed.digest, failed.code, failed.text]);
   if (download) fields.set(10, [download.sequence, download.bytesDone, download.sizeBytes]);
   if (refused) fields.set(15, [refused.sequence, refused.code]);
+  const refusals = Object.entries(info.settingsRefused);
+  if (refusals.length > 0) fields.set(23, new Map(refusals));
   const vitals = new Map<number, CborValue>();
   for (const [key, name, triple] of vitalNames) {
     const value = values[name];

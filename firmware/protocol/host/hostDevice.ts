@@ -73,6 +73,7 @@ export class HostDevice {
       ...{ otherSequence: 0, otherValid: false, nextCheckInS: 300, resetReason: 1 },
       ...{ failed: null, download: null, lifecycle: 1, interpreter: "2v29" },
       ...{ settingsRevision: 0, keySetVersion: 1, refused: null },
+      settingsRefused: {},
     };
   }
 

@@ -50,6 +50,7 @@ export class Battery {
   private accountedMs: number;
   private extraMicroA = 0;
   private isOn = false;
+  private heldVolts: number | null = null;
   private readonly clock: SimClock;
 
   constructor(clock: SimClock, options?: BatteryOptions) {
@@ -117,8 +118,14 @@ export class Battery {
     return this.chargeMicroAh <= 0;
   }
 
+  /** Holds the terminal voltage, whatever is drawn; null = by the charge again. */
+  setVolts(volts: number | null): void {
+    this.heldVolts = volts;
+  }
+
   /** Terminal voltage: flat for most of the charge and steep at its end, like a lithium cell. */
   get volts(): number {
+    if (this.heldVolts !== null) return this.heldVolts;
     if (this.isMains) return 3.3;
     const { fullV, emptyV, capacityMicroAh } = this.options;
     const left = Math.min(1, this.chargeMicroAh / capacityMicroAh);

@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { type Board, boards } from "../../boards/index.ts";
+import { algHssLms, type Signer } from "../../firmware/protocol/host/cose.ts";
+import { LmsPrivateKey } from "../../firmware/protocol/host/lms/index.ts";
+import { encodeEnvelope, encodeManifest, signManifest } from "../../firmware/protocol/host/suit.ts";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { boardById } from "../cli/build/boardFields.ts";
+import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
+import { detokenise } from "../cli/build/pretokenise.ts";
+import { type Birth, makeBirth } from "../cli/factory/birth.ts";
+import { encodeIdentity } from "../cli/factory/identity.ts";
+import { composeStorage } from "../cli/factory/storageImage.ts";
+import { seededRandom } from "../sim/random.ts";
+
+/** A signed release as the cloud serves it. */
+export interface Release {
+  sequence: number;
+  envelope: Uint8Array;
+  payload: Uint8Array;
+}
+
+export interface ReleaseWish {
+  sequence: number;
+  /** least sequence that may run once it is confirmed */
+  floor: number;
+  /** uptime that its trial has, minutes */
+  trialMinutes: number;
+}
+
+/** One device as the factory leaves it, and the desk that signs its releases. */
+export interface Workbench {
+  board: Board;
+  birth: Birth;
+  /** master key that the device's keys come from */
+  km: Uint8Array;
+  storage: Uint8Array;
+  firmware: Firmware;
+  release(firmware: Firmware, wish: ReleaseWish): Release;
+}
+
+/** Sequence of the release that a simulated device is born with. */
+export const bornSequence = 1;
+
+const sha256 = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(data).digest());
+const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
+
+/** True where texts are packed into tokens, as for boards with little flash. */
+export const isPacked = (board: Board) => board.plan.totalPages <= 10;
+
+/** The same few texts are unpacked at each use. */
+const plainTexts = new Map<string, string>();
+export function plainText(text: string): string {
+  let plain = plainTexts.get(text);
+  if (plain === undefined) {
+    if (plainTexts.size > 200) plainTexts.clear();
+    plain = detokenise(text);
+    plainTexts.set(text, plain);
+  }
+  return plain;
+}
+
+/** Builds an app as it ships: the board's core, framework and app, down-levelled, gated, minified.
+ *  @throws BuildError for whatever `fleetling build` refuses */
+export function buildApp(board: Board, appFile: string): Promise<Firmware> {
+  return buildFirmware(board, appFile, { pretokenise: isPacked(board) });
+}
+
+let releaseKey: LmsPrivateKey | null = null;
+/** One small key for all tests of a process: making it takes longer than a test. It protects nothing. */
+function testKey(): LmsPrivateKey {
+  const seed = createHash("sha512").update("fleetling test kit").digest();
+  releaseKey ??= LmsPrivateKey.generate({
+    height: 5,
+    identifier: new Uint8Array(seed.subarray(0, 16)),
+    seed: new Uint8Array(seed.subarray(16, 40)),
+  });
+  return releaseKey;
+}
+
+/** Makes one device with the app in slot A.
+ *  @throws BuildError for an app or board that does not build */
+export async function makeWorkbench(appFile: string, boardId: string): Promise<Workbench> {
+  const board = boardById(boardId);
+  const firmware = await buildApp(board, appFile);
+  const key = testKey();
+  const km = sha256(bytesOf("master key of the test kit"));
+  const random = seededRandom(`test kit ${boardId}`);
+  const birth = makeBirth({
+    ...{ board, serial: `TEST-${boardId.toUpperCase().replace(/[^A-Z0-9-]/g, "-")}` },
+    ...{ model: "test", hardwareRev: 1, batch: "B1", station: "test-kit" },
+    ...{ vendorDomain: "example.com", kmId: 1, km },
+    keySet: { version: 1, threshold: 1, releaseKeys: [key.publicKey] },
+    ...{ agentHost: "agent.example.com", agentPort: 1883, labelHost: "fleet.example.com" },
+    bornAt: new Date(1_750_000_000_000),
+    random: (n) => Uint8Array.from({ length: n }, () => Math.floor(random() * 256)),
+  });
+  const payload = bytesOf(firmware.imageText);
+  const storage = composeStorage(board, {
+    identity: encodeIdentity(birth.identity),
+    page0Text: firmware.core.page0Text,
+    coreText: firmware.core.coreText,
+    boot0Text: firmware.core.boot0Text,
+    slotA: {
+      text: firmware.imageText,
+      sequence: bornSequence,
+      digest: sha256(payload),
+      floor: bornSequence,
+      trialMinutes: 60,
+    },
+    lifecycle: Lifecycle.Released,
+  });
+  let leaf = 0;
+  const signer: Signer = {
+    alg: algHssLms,
+    publicKey: key.publicKey,
+    sign: (message) => key.sign(leaf++, message),
+  };
+  const release = (next: Firmware, wish: ReleaseWish): Release => {
+    const text = bytesOf(next.imageText);
+    const { vendorId, classId } = birth.identity;
+    const manifest = encodeManifest({
+      ...wish,
+      ...{ vendorId, classId, digest: sha256(text), sizeBytes: text.length },
+      interpreter: ["2v0", "9v99"],
+    });
+    const envelope = encodeEnvelope(manifest, signManifest(manifest, [signer]));
+    return { sequence: wish.sequence, envelope, payload: text };
+  };
+  return { board: boards[boardId]!, birth, km, storage, firmware, release };
+}
