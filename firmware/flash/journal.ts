@@ -21,10 +21,10 @@ export const enum Rec {
 export interface Journal {
   /** The newest value of a type; null when there is none. Byte strings are copies. */
   get(type: Rec): any;
-  /** Appends one record; it is durable when this returns. A secret's predecessor is zeroed in place.
+  /** Makes one record durable. What a secret replaces is erased when this returns.
    *  @throws Code.FlashWrite | Code.FlashErase when the flash does not take it | Code.JournalFull */
   put(type: Rec, value: any): void;
-  /** Starts the other half with what `keep` lets live and erases this one: the end of a wipe's secrets. */
+  /** Goes over to the other half with what `keep` lets live: the end of a wipe's secrets. */
   shed(keep: (type: Rec) => boolean): void;
 }
 
@@ -77,23 +77,19 @@ export function journal(
     h.write(addr, h.cat([head, u32(h.crc(head)), u32(0)]));
   };
   const blank = (addr: number, to: number) => {
-    for (; addr < to; addr += 64) {
-      const b = h.read(addr, to - addr < 64 ? to - addr : 64);
-      if (b.some((x) => x !== 255)) return false;
+    for (let n = 256; addr < to; addr += n) {
+      if (to - addr < n) n = to - addr;
+      if (h.crc(h.read(addr, n)) !== h.crc(new Uint8Array(n).fill(255))) return false;
     }
     return true;
   };
   const eraseHalf = (i: number) => {
     for (let a = 0; a < halfBytes; a += pageBytes) h.erase(halfAt(i) + a);
   };
-  const zero = (addr: number) => {
-    const n = pad8(le(h.read(addr, 8), 0) >>> 16);
-    if (h.read(addr + 8, n).some((x) => x !== 0)) h.write(addr + 8, new Uint8Array(n));
-  };
   /** Walks a half; calls back for each whole record; returns where it ends, 0 when it ends in something torn.
    *  A torn mark may have read as whole at an earlier start: then whole records follow it, its own copy first, and it
    *  must not hide them. */
-  const walk = (i: number, found: (addr: number, type: number, live: boolean) => void): number => {
+  const walk = (i: number, found: (addr: number, type: number) => void): number => {
     const to = tailAt(i);
     let a = halfAt(i) + headerBytes;
     let torn = false;
@@ -105,11 +101,8 @@ export function journal(
       if (type === 255 && blank(a, to)) return torn ? 0 : a;
       if (!type || type >= Rec.Count || a + total > to) return 0;
       const mark = h.read(a + total - 8, 8);
-      const marked = le(mark, 4) === commitMark;
-      const ok = marked && le(mark, 0) === h.crc(h.read(a, 8 + n)) >>> 0;
-      // A secret whose check fails although its mark stands was being zeroed: it is dead, what follows is not.
-      torn = !ok && !(marked && head[1]! & 1);
-      if (!torn) found(a, type, ok);
+      torn = le(mark, 4) !== commitMark || le(mark, 0) !== h.crc(h.read(a, 8 + n)) >>> 0;
+      if (!torn) found(a, type);
       a += total;
     }
     return 0;
@@ -129,7 +122,8 @@ export function journal(
     h.write(addr + record[0]!.length, record[1]!);
     return addr + record[0]!.length + 8;
   };
-  /** Moves every live record to the other half; `type` with `data` in place of its old value. */
+  /** Moves every live record to the other half, `type` with `data` in place of its old value, and erases this one. That is
+   *  how a secret goes for good: zeroing it where it stands would write some flash more often than it may be written. */
   const swap = (type: number, data: Bytes | null, keep?: (type: Rec) => boolean) => {
     const old = s[S.Half]!;
     const from = s.slice();
@@ -149,14 +143,13 @@ export function journal(
     writeHeader(tailAt(1 - old));
     s[S.Half] = 1 - old;
     s[S.End] = a;
-    if (keep) eraseHalf(old);
-    else for (let t = 1; t < Rec.Count; t++) if (from[S.At + t] && secret(t)) zero(from[S.At + t]!);
+    eraseHalf(old);
   };
   const put = (type: number, data: Bytes) => {
-    const before = s[S.At + type];
     const end = s[S.End]!;
     const record = build(type, data);
-    if (!end || full(end, record[0]!.length + 8)) return swap(type, data);
+    const replaced = secret(type) && s[S.At + type];
+    if (!end || replaced || full(end, record[0]!.length + 8)) return swap(type, data);
     try {
       s[S.End] = write(end, record);
     } catch {
@@ -164,12 +157,6 @@ export function journal(
       return swap(type, data);
     }
     s[S.At + type] = end;
-    if (before && secret(type)) {
-      zero(before);
-      // An older copy may be left in the other half from a move; a secret that is replaced leaves no copy.
-      const other = halfAt(1 - s[S.Half]!);
-      if (!blank(other, other + halfBytes)) eraseHalf(1 - s[S.Half]!);
-    }
   };
   const open = () => {
     const s0 = seqOf(0);
@@ -185,19 +172,15 @@ export function journal(
     }
     // What was read may be gone at the next start: the copy stands before anything builds on it.
     if (blank(tailAt(half), halfAt(half + 1))) writeHeader(tailAt(half));
-    s[S.End] = walk(half, (addr, type, live) => {
-      if (!live) return zero(addr);
+    s[S.End] = walk(half, (addr, type) => {
       const n = le(h.read(addr + 4, 4), 0);
-      const before = s[S.At + type];
       if (n > s[S.Seq]!) s[S.Seq] = n;
-      if (before && secret(type)) zero(before);
       s[S.At + type] = addr;
       newest = type;
     });
-    // What a cut left of an unfinished half may hold a copy of a secret; an old half's secrets are dead.
+    // What a cut left there may hold a secret.
     const other = halfAt(1 - half);
-    if (headerSeq(other)) walk(1 - half, (addr, type) => secret(type) && zero(addr));
-    else if (!blank(other, other + halfBytes)) eraseHalf(1 - half);
+    if (!blank(other, other + halfBytes)) eraseHalf(1 - half);
     // A cut in the middle of the newest record can leave bits that read differently next time: write it again
     // before it is acted on. The boot record is written at every boot anyway.
     if (newest && newest !== Rec.Boot) put(newest, payload(s[S.At + newest]!));
