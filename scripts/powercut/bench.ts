@@ -1,11 +1,15 @@
-import { boards } from "../../boards/index.ts";
 import { detokenise } from "../cli/build/pretokenise.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
 import { brokerNet, joinSerial } from "./carrier.ts";
+import { type Device, type Mutation, makeDevice } from "./device.ts";
 import { isPacked, type Material } from "./material.ts";
 import { Peer, type PeerState } from "./peer.ts";
+
+/** How device code runs: "board" = the shipped texts in a context of their own at each start, "core" = their TypeScript in
+ *  this process. Flash, clock, network and the interpreter's boot check are the same. */
+export type Play = "board" | "core";
 
 /** A device without power, and what its cloud knows at that moment. */
 export interface Standing {
@@ -15,6 +19,17 @@ export interface Standing {
   ms: number;
 }
 
+/** What cuts of one board are played with. */
+export interface Rig {
+  material: Material;
+  device: Device;
+}
+
+/** @param mutations break the design on purpose; they reach the play "core" only */
+export async function makeRig(material: Material, mutations: Mutation[] = []): Promise<Rig> {
+  return { material, device: await makeDevice(material, mutations) };
+}
+
 /** One board on one flash with its cloud, from switching on. Time stands still unless it is run. */
 export class Bench {
   readonly clock: VirtualClock;
@@ -22,21 +37,22 @@ export class Bench {
   readonly sim: SimBoard;
 
   /** @param standing its flash is used as it is; fork it before to keep it */
-  constructor(material: Material, standing: Standing, seed: number | string = 1) {
-    const board = boards[material.boardId]!;
+  constructor(rig: Rig, standing: Standing, play: Play, seed: number | string = 1) {
+    const { board, birth } = rig.material;
     this.clock = new VirtualClock(standing.ms);
-    this.peer = new Peer(material, standing.peer, () => this.clock.nowMs());
+    this.peer = new Peer(rig.material, standing.peer, () => this.clock.nowMs());
     this.peer.state.checkIn = null;
     this.sim = new SimBoard({
       board,
       clock: this.clock,
       flash: standing.flash,
-      net: brokerNet(this.peer, material.birth.record.serial, this.clock),
+      net: brokerNet(this.peer, birth.record.serial, this.clock),
       wifi: { ssid: "site", joinsAtBoot: true },
       seed,
-      // The supervising thread looks for what does not return: a limit per call would cost as much as the call.
+      // The supervising process looks for what does not return: a limit per call would cost as much as the call.
       wallLimitMs: 0,
-      detokenise: isPacked(board) ? plainText : undefined,
+      detokenise: play === "board" && isPacked(board) ? plainText : undefined,
+      makeWorld: play === "core" ? (host) => rig.device.makeWorld(host) : undefined,
     });
     if (board.link === "serial") joinSerial(this.sim, this.peer, this.clock);
   }

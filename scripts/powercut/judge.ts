@@ -1,9 +1,8 @@
-import { boards } from "../../boards/index.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { secretsFound, secretsOf } from "../story/secrets.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench, Rig } from "./bench.ts";
 import type { Flow } from "./flows.ts";
-import { bornSequence, type Material } from "./material.ts";
+import { bornSequence } from "./material.ts";
 import { type FlashView, viewOf } from "./view.ts";
 
 /** Bad outcomes, as they are counted. */
@@ -17,7 +16,7 @@ export interface Finding {
 
 /** A flow with what stood at its start and what stands at its end when nothing is cut. */
 export interface Measure {
-  material: Material;
+  rig: Rig;
   flow: Flow;
   start: FlashView;
   end: FlashView;
@@ -33,11 +32,12 @@ export function judgeStart(measure: Measure, bench: Bench, before: FlashView, sa
     say("unbootable", "the interpreter erased Storage");
   if (!sim.hasPower || sim.log.some((event) => event.kind === "ended" && event.cause === "hung"))
     say("unbootable", "the start does not end");
-  const board = boards[measure.material.boardId]!;
+  const { board } = measure.rig.material;
   const view = viewOf(board, sim.flash);
   // The second look draws weak bits anew: what the device has started from must not change under it.
-  const again = viewOf(board, sim.flash);
-  if (same(view) !== same(again)) say("lostState", "what was read at the start reads differently");
+  const again = sim.flash.isUnstable ? viewOf(board, sim.flash) : view;
+  if (view !== again && same(view) !== same(again))
+    say("lostState", "what was read at the start reads differently");
   if (view.boot[0] <= before.boot[0])
     say("lostState", `boot count: expected above ${before.boot[0]}, got ${view.boot[0]}`);
   judgeImage(measure, view, before, say);
@@ -52,6 +52,8 @@ function judgeImage({ flow, start, end }: Measure, view: FlashView, before: Flas
   const isConfirmed = view.running?.[0] === end.running?.[0] && !view.slots[5];
   if (view.floor > start.floor && !(isConfirmed && view.floor === end.floor))
     say("lostState", `floor ${view.floor} before the confirm`);
+  if (view.slots[4] !== start.slots[4] && view.slots[4] !== end.slots[4])
+    say("lostState", `key set ${view.slots[4]}`);
   const [active, slotA, slotB, floor, , isTrial] = view.slots;
   const other = active === 0 ? slotB : slotA;
   if (isTrial && other && other[0] < floor)
@@ -64,50 +66,69 @@ function judgeImage({ flow, start, end }: Measure, view: FlashView, before: Flas
 }
 
 function judgeState({ flow, start, end }: Measure, view: FlashView, before: FlashView, say: Say) {
-  if (view.wipeStage < before.wipeStage)
+  // The end of a wipe for resale is a device without one.
+  const isOver = flow.name === "transfer" && before.wipeStage === 2 && view.wipeStage === 0;
+  if (view.wipeStage < before.wipeStage && !isOver)
     say("lostState", `wipe stage ${before.wipeStage} became ${view.wipeStage}`);
   if (view.wipeStage) {
-    if (view.epoch !== -1 && view.epoch !== start.epoch)
-      say("lostState", `key epoch ${view.epoch} while it is wiped`);
-  } else {
-    if (view.epoch < before.epoch || view.epoch > end.epoch)
-      if (flow.name !== "wipe" || view.epoch !== start.epoch)
-        say("lostState", `key epoch ${before.epoch} became ${view.epoch}`);
-    if (view.lifecycle !== start.lifecycle && view.lifecycle !== end.lifecycle)
-      say("lostState", `lifecycle ${view.lifecycle}`);
-    if (view.lifecycle === Lifecycle.Operating && !view.isCommitted)
-      say("lostState", "in use without a committed key");
-    const settings = same(view.settings);
-    if (settings !== same(start.settings) && settings !== same(end.settings))
-      say("lostState", `settings ${settings}`);
+    const epochs = [-1, start.epoch, ...(flow.name === "transfer" ? [start.epoch + 1] : [])];
+    if (!epochs.includes(view.epoch)) say("lostState", `key epoch ${view.epoch} while it is wiped`);
+    return;
   }
+  if (view.epoch < before.epoch || view.epoch > end.epoch)
+    if (flow.name !== "wipe" || view.epoch !== start.epoch)
+      say("lostState", `key epoch ${before.epoch} became ${view.epoch}`);
+  const isFree = flow.name === "transfer" && view.lifecycle === Lifecycle.Released;
+  if (view.lifecycle !== start.lifecycle && view.lifecycle !== end.lifecycle && !isFree)
+    say("lostState", `lifecycle ${view.lifecycle}`);
+  if (view.lifecycle === Lifecycle.Operating && !view.isCommitted)
+    say("lostState", "in use without a committed key");
+  const settings = same(view.settings);
+  if (settings !== same(start.settings) && settings !== same(end.settings))
+    say("lostState", `settings ${settings}`);
 }
 
 /** Judges a device that has gone through its flow to the end in spite of the cuts. */
 export function judgeEnd(measure: Measure, bench: Bench, say: Say): void {
-  const { end, material } = measure;
-  const view = viewOf(boards[material.boardId]!, bench.sim.flash);
+  const { end, flow, rig } = measure;
+  const { flash } = bench.sim;
+  const view = viewOf(rig.material.board, flash);
   const facts = (v: FlashView) =>
-    same([v.running, v.floor, v.slots[5], v.epoch, v.lifecycle, v.settings, v.wipeStage]);
+    same([
+      v.running,
+      v.floor,
+      v.slots[4],
+      v.slots[5],
+      v.epoch,
+      v.lifecycle,
+      v.settings,
+      v.wipeStage,
+    ]);
   if (facts(view) !== facts(end))
     say("lostState", `at the end: expected ${facts(end)}, got ${facts(view)}`);
   for (const fault of bench.peer.state.faults) say("lostState", `its cloud heard: ${fault}`);
-  if (view.wipeStage) for (const name of leftovers(material, bench)) say("lostState", name);
-  else if (view.slots[5] && view.running?.[0] === bornSequence) say("lostState", "a trial of old");
+  if (view.wipeStage || flow.name === "transfer")
+    for (const name of leftovers(measure, bench)) say("lostState", name);
+  if (!view.wipeStage && view.slots[5] && view.running?.[0] === bornSequence)
+    say("lostState", "a trial of old");
+  for (const { kind, addr } of flash.violations)
+    say("lostState", `flash rule broken at 0x${addr.toString(16)}: ${kind}`);
 }
 
-/** Secrets that a wiped device still holds; slots are in the receipt's coverage, the core is public. */
-function leftovers(material: Material, bench: Bench): string[] {
-  const { plan, pageBytes, flashStart } = boards[material.boardId]!;
+/** Secrets that a wiped device still holds; slots are in the receipt's coverage, the core is public. A device that is sold
+ *  keeps what is its own (popKey, seed) and loses what was its owner's. */
+function leftovers({ rig, flow }: Measure, bench: Bench): string[] {
+  const { birth, board, km } = rig.material;
+  const { plan, pageBytes, flashStart } = board;
   const { flash } = bench.sim;
   const journalBytes = 2 * plan.journalHalfPages * pageBytes;
   const places = Buffer.concat([
     flash.read(flashStart, pageBytes),
     flash.read(flashStart + plan.journalPage * pageBytes, journalBytes),
   ]);
-  return secretsFound(places, secretsOf(material.birth, material.km, 1)).map(
-    (name) => `${name} is still there after the wipe`,
-  );
+  const secrets = secretsOf(birth, km, 1);
+  if (flow.name === "transfer") for (const own of ["popKey", "random seed"]) secrets.delete(own);
+  return secretsFound(places, secrets).map((name) => `${name} is still there after the wipe`);
 }
 
 const same = (value: unknown) =>

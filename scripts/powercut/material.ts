@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { type Board, boards } from "../../boards/index.ts";
 import { algHssLms, type Signer } from "../../firmware/protocol/host/cose.ts";
+import { unshrink } from "../../firmware/protocol/host/heatshrink.ts";
 import { LmsPrivateKey } from "../../firmware/protocol/host/lms/index.ts";
 import { encodeEnvelope, encodeManifest, signManifest } from "../../firmware/protocol/host/suit.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
@@ -22,7 +23,7 @@ export interface Release {
 
 /** All that a sweep of one board needs: plain data, so that it passes between threads. */
 export interface Material {
-  boardId: string;
+  board: Board;
   km: Uint8Array;
   birth: Birth;
   /** as the factory leaves it: released, release 1 in slot A */
@@ -33,7 +34,29 @@ export interface Material {
   gentle: Release;
   /** ends at each start */
   bad: Release;
+  texts: Texts;
 }
+
+/** Texts that the device evaluates, as they stand in flash. */
+export interface Texts {
+  boot0: string;
+  /** flat [address, bytes, …] by part, bytes below zero for a packed one */
+  table: number[];
+  /** as they are evaluated */
+  parts: string[];
+  /** parts of the framework behind each image */
+  slotParts: string[];
+  images: [text: string, app: AppName][];
+}
+
+/** Apps that the swept devices run. */
+export type AppName = "first" | "second" | "bad";
+const appFile = (name: AppName) => fileURLToPath(new URL(`./apps/${name}.ts`, import.meta.url));
+export const appFiles: Record<AppName, string> = {
+  first: appFile("first"),
+  second: appFile("second"),
+  bad: appFile("bad"),
+};
 
 /** Release that the device is born with, and its floor. */
 export const bornSequence = 1;
@@ -47,8 +70,8 @@ const sha256 = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(
 export async function makeMaterial(boardId: string): Promise<Material> {
   const board = boards[boardId];
   if (!board) throw new Error(`board: expected ${Object.keys(boards).join(", ")}, got ${boardId}`);
-  const build = (app: string) =>
-    buildFirmware(board, fileURLToPath(new URL(`./apps/${app}.ts`, import.meta.url)), {
+  const build = (app: AppName) =>
+    buildFirmware(board, appFiles[app], {
       pretokenise: isPacked(board),
       // The sweep looks at power, not at size: `npm run size` holds the budget.
       overBudget: "allow",
@@ -68,16 +91,42 @@ export async function makeMaterial(boardId: string): Promise<Material> {
     publicKey: key.publicKey,
     sign: (message) => key.sign(leaf++, message),
   };
-  const release = (sequence: number, floor: number, firmware: Firmware) =>
-    signed(birth, signer, sequence, floor, bytesOf(filled(firmware.imageText)));
+  const release = (sequence: number, floor: number, payload: string) =>
+    signed(birth, signer, sequence, floor, bytesOf(payload));
+  const [good, failing] = [filled(second.imageText), filled(bad.imageText)];
+  const storage = factoryStorage(board, birth, first);
   return {
-    boardId,
+    board,
     km,
     birth,
-    storage: factoryStorage(board, birth, first),
-    raising: release(2, 2, second),
-    gentle: release(2, 1, second),
-    bad: release(3, 3, bad),
+    storage,
+    raising: release(2, 2, good),
+    gentle: release(2, 1, good),
+    bad: release(3, 3, failing),
+    texts: textsOf(first, storage, [
+      [first.imageText, "first"],
+      [good, "second"],
+      [failing, "bad"],
+    ]),
+  };
+}
+
+function textsOf(firmware: Firmware, storage: Uint8Array, images: Texts["images"]): Texts {
+  const { core, slotParts } = firmware;
+  const textAt = (at: number, bytes: number) =>
+    Buffer.from(storage.subarray(at, at + bytes)).toString("latin1");
+  const plain = (text: string) =>
+    Buffer.from(unshrink(Buffer.from(text, "latin1"))).toString("latin1");
+  // The factory fills .boot0 to a whole flash word; it is the last file.
+  const start = Buffer.from(storage).lastIndexOf(Buffer.from(".boot0\0")) + 28;
+  return {
+    boot0: textAt(start, storage.length - start),
+    table: core.parts.flatMap((part) => [part.address, part.cold ? -part.bytes : part.bytes]),
+    parts: core.parts.map(({ address, bytes, cold }) =>
+      cold ? plain(textAt(address, bytes)) : textAt(address, bytes),
+    ),
+    slotParts: slotParts.map(({ text }) => text),
+    images,
   };
 }
 
@@ -94,6 +143,7 @@ function filled(text: string): string {
   let filling = "";
   while (text.length + filling.length + 3 < updateBytes)
     filling += random().toString(36).slice(2, 8);
+  // Nothing may stand behind it: slot parts are counted back from the end.
   return `"${filling}",${text}`;
 }
 

@@ -6,8 +6,14 @@ export interface Options {
   boards: string[];
   flows: FlowName[];
   seed: number;
-  /** most cuts of each flow and board on the whole board, spread over the flow; 0 = all */
+  /** further draws of the models whose bits are drawn */
+  draws: number;
+  /** most cuts of each flow and journal on the core alone, spread over it; 0 = all */
   limit: number;
+  /** cuts of each flow on the whole board, spread over it */
+  boardCuts: number;
+  /** double cuts of each flow on the smallest board; 0 = neither these nor repeated ones */
+  doubles: number;
   /** cuts of the journal alone, for each board */
   journalCuts: number;
   jobs: number;
@@ -19,8 +25,11 @@ export const usage = `npm run powercut -- [options]
   --board id     one board only: ${Object.keys(boards).join(", ")}
   --flow name    one flow only: ${flowNames.join(", ")}
   --seed n       draws other torn bits; default 1
-  --limit n      at most n cuts of each flow and board, spread over it; default all
-  --journal n    cuts of the journal alone, for each board; default 60000
+  --draws n      draws so many more torn bits for each cut; default 0
+  --limit n      at most n cuts of each flow by its TypeScript, spread over it; default all
+  --whole n      cuts of each flow on the whole board with the shipped texts; default 60
+  --doubles n    double cuts of each flow on the smallest board; default 1500
+  --journal n    cuts of the journal alone, for each board; default 6000
   --jobs n       threads; default 2
   --replay id    plays one cut again and tells what happens
   --json         the last line only`;
@@ -32,6 +41,7 @@ export function readOptions(args: string[]): Options {
     args,
     options: {
       ...{ board: text, flow: text, seed: text, limit: text, journal: text, jobs: text },
+      ...{ draws: text, whole: text, doubles: text },
       ...{ replay: text, json: { type: "boolean" } },
     },
   });
@@ -50,8 +60,11 @@ export function readOptions(args: string[]): Options {
     boards: one("board", values.board, Object.keys(boards)),
     flows: one("flow", values.flow, flowNames),
     seed: whole("seed", values.seed, 1),
+    draws: whole("draws", values.draws, 0),
     limit: whole("limit", values.limit, 0),
-    journalCuts: whole("journal", values.journal, isNarrow ? 0 : 60_000),
+    boardCuts: whole("whole", values.whole, 60),
+    doubles: whole("doubles", values.doubles, 1500),
+    journalCuts: whole("journal", values.journal, isNarrow ? 0 : 6000),
     jobs: Math.max(1, whole("jobs", values.jobs, 2)),
     replay: values.replay ?? null,
     json: values.json ?? false,

@@ -48,7 +48,7 @@ export interface PeerState {
   offer: "raising" | "gentle" | "bad" | null;
   revertTo: number | null;
   settings: [revision: number, values: Record<string, number>] | null;
-  wipe: boolean;
+  wipe: "scrap" | "resale" | null;
   /** the last check-in since the device was last switched on */
   checkIn: CheckInInfo | null;
   /** hex of the first receipt's body: there must be no other, or its one-time key would be spent twice */
@@ -76,7 +76,7 @@ export const freshPeer = (): PeerState => ({
   offer: null,
   revertTo: null,
   settings: null,
-  wipe: false,
+  wipe: null,
   checkIn: null,
   receipt: null,
   faults: [],
@@ -240,7 +240,7 @@ export class Peer {
       this.#say({ kind: "revert", orderId, toSequence: state.revertTo });
     if (state.settings && info.settingsRevision < state.settings[0])
       this.#say({ kind: "settings", revision: state.settings[0], values: state.settings[1] });
-    if (state.wipe) this.#wipe();
+    if (state.wipe) this.#wipe(state.wipe);
   }
 
   #grant(): void {
@@ -251,14 +251,14 @@ export class Peer {
     this.#say({ kind: "grant", claimId, epoch, deviceKey: key, ownerKey: owner, checkInS });
   }
 
-  #wipe(): void {
+  #wipe(kind: "scrap" | "resale"): void {
     this.#say({
       kind: "wipe",
       orderId,
-      mode: WipeMode.Scrap,
+      mode: kind === "scrap" ? WipeMode.Scrap : WipeMode.Resale,
       nonce: wipeNonce,
       ackHash: t16(sha256(ackToken)),
-      nextKey: null,
+      nextKey: kind === "scrap" ? null : this.#key(this.state.epoch + 1),
     });
   }
 
@@ -283,7 +283,16 @@ export class Peer {
     }
     if (this.state.receipt !== null && this.state.receipt !== hex(body))
       this.#fault("a second receipt by the one-time key");
+    if (this.state.receipt === null && this.state.wipe === "resale") this.#sold();
     this.state.receipt = hex(body);
     this.send(encodeReceiptAck(ackToken));
+  }
+
+  /** The old owner is out, and a new one already waits at the claim page. */
+  #sold(): void {
+    this.state.wipe = null;
+    this.state.settings = null;
+    this.state.epoch++;
+    this.state.lifecycle = Lifecycle.ClaimPending;
   }
 }

@@ -1,108 +1,141 @@
+import type { Play, Rig } from "./bench.ts";
 import type { FlowName } from "./flows.ts";
 import type { Finding } from "./judge.ts";
-import type { Material } from "./material.ts";
-import type { ModelName } from "./points.ts";
-import { type Point, playPoint, pointId, type Recorded, recordFlows } from "./sweep.ts";
+import { drawsOf, type ModelName } from "./points.ts";
+import { type Point, playPoint, pointId, type Recorded, recordFlows, variants } from "./sweep.ts";
 
-/** How cuts were played. */
-export type Level = "board" | "double" | "repeat" | "journal";
+/** How cuts were played: as Play says, or "double" = the next start is cut as well, "repeat" = one place many times (both on
+ *  "core"), "journal" = the journal alone. */
+export type Level = Play | "double" | "repeat" | "journal";
 
 /** What a sweep tells while it runs. */
 export type News =
   | { kind: "at"; id: string }
-  | { kind: "row"; board: string; flow: string; level: Level; cuts: number; points: number }
+  | { kind: "row"; board: string; flow: string; level: Level; cuts: number; states: number }
   | { kind: "bad"; id: string; findings: Finding[] };
 
-/** A share of a sweep: every `of`-th cut from `index` on. */
-export interface Share {
-  index: number;
-  of: number;
-}
-
 export interface BoardSweep {
-  material: Material;
+  rig: Rig;
   flows: FlowName[];
   seed: number;
+  /** further draws of the models that are drawn */
+  draws: number;
+  /** at most so many cuts of each flow by each play, spread over it; 0 = all by "core" */
   limit: number;
-  /** also cut the starts that follow a cut, and one place many times */
-  isDeep: boolean;
-  share: Share;
+  /** cuts of each flow by "board" */
+  boardCuts: number;
+  /** journals that change halves inside the flow, besides the one that does not */
+  variants?: number;
 }
 
 /** Cuts of one place in a row: so often a cell in a cold shed gives up. */
 const repeats = 300;
-const doublesPerFlow = 60;
 
-/** Plays a share of all cuts of one board's flows on the whole board. */
+/** Plays the single cuts of one board's flows. */
 export function sweepBoard(sweep: BoardSweep, tell: (news: News) => void): void {
-  const { material, flows, limit, isDeep } = sweep;
-  for (const recorded of recordFlows(material, (name) => flows.includes(name))) {
-    const every = limit ? Math.max(1, Math.ceil(recorded.points.length / limit)) : 1;
-    play(sweep, recorded, "board", spread(recorded.points, every), tell);
-    if (!isDeep) continue;
-    play(sweep, recorded, "double", doubles(recorded, limit || doublesPerFlow), tell);
+  const { rig, flows, limit, draws, boardCuts } = sweep;
+  const isWanted = (name: FlowName) => flows.includes(name);
+  const all = recordFlows(rig, isWanted, "core", sweep.variants ?? variants);
+  for (const recorded of all) {
+    const share = Math.ceil(boardCuts / ((sweep.variants ?? variants) + 1));
+    const points = recorded.points.flatMap((point) => drawn(point, draws));
+    play(sweep, recorded, "core", spread(points, limit), tell);
+    play(sweep, recorded, "board", spread(recorded.points, share), tell);
+  }
+}
+
+/** Cuts also what follows a cut, and one place many times. */
+export function sweepDeep(sweep: BoardSweep, doubles: number, tell: (news: News) => void): void {
+  const { rig, flows } = sweep;
+  for (const recorded of recordFlows(rig, (name) => flows.includes(name), "core", 1)) {
+    play(sweep, recorded, "double", doublesOf(recorded, doubles), tell);
     play(sweep, recorded, "repeat", repeated(recorded), tell);
   }
 }
 
 function play(
-  { share, seed }: BoardSweep,
+  { seed }: BoardSweep,
   recorded: Recorded,
   level: Level,
   points: Point[],
   tell: (news: News) => void,
 ): void {
-  const { material, flow } = recorded.measure;
+  const way: Play = level === "board" ? "board" : "core";
+  const { flow, rig } = recorded.measure;
+  const states = new Set<string>();
   let cuts = 0;
-  points.forEach((point, i) => {
-    if (i % share.of !== share.index) return;
-    const id = pointId(recorded, point, seed);
+  const standing = ({ flash }: { flash: { fingerprint(): string } }) =>
+    void states.add(flash.fingerprint());
+  for (const point of points) {
+    const id = pointId(recorded, point, seed, way);
     tell({ kind: "at", id });
-    const findings = playPoint(recorded, point, seed);
-    cuts += 1 + point.more.reduce((sum, cut) => sum + cut.times, 0);
+    const findings = playPoint(recorded, point, seed, way, { standing });
+    // The first cut of two was counted when it was played alone.
+    const more = point.more.reduce((sum, cut) => sum + cut.times, 0);
+    cuts += level === "double" ? more : 1 + more;
     if (findings.length) tell({ kind: "bad", id, findings });
-  });
-  const { boardId } = material;
-  const counted = recorded.points.length;
-  if (cuts) tell({ kind: "row", board: boardId, flow: flow.name, level, cuts, points: counted });
+  }
+  const board = rig.material.board.id;
+  if (cuts) tell({ kind: "row", board, flow: flow.name, level, cuts, states: states.size });
 }
 
-const spread = <T>(all: T[], every: number) =>
-  all.filter((_, i) => i % every === Math.floor(every / 2));
+/** About `count` of them, evenly; 0 = all. */
+function spread<T>(all: T[], count: number): T[] {
+  const every = count ? Math.max(1, all.length / count) : 1;
+  return all.filter((_, i) => Math.floor((i + 1) / every) > Math.floor(i / every));
+}
 
-/** Cuts whose following start is cut as well, at its first operations. */
-function doubles(recorded: Recorded, count: number): Point[] {
+const drawn = (point: Point, draws: number): Point[] =>
+  point.model === "bits"
+    ? [point, ...drawsOf(draws).map((model) => ({ ...point, model }))]
+    : [point];
+
+/** Cuts whose following start is cut as well, at one of its first operations. */
+function doublesOf(recorded: Recorded, count: number): Point[] {
   const models: ModelName[] = ["half", "bits", "weak", "before"];
-  const first = spread(recorded.points, Math.max(1, Math.floor(recorded.points.length / count)));
-  return first.map((point, i) => ({
-    ...point,
-    more: [{ operation: i % 7, model: models[i % models.length]!, times: 1 }],
-  }));
+  const { points } = recorded;
+  const rounds = Math.max(1, Math.round(count / points.length));
+  return Array.from({ length: rounds }, (_, round) =>
+    spread(points, count).map((point, i): Point => {
+      const operation = (i + 5 * round) % 13;
+      const model = models[(i + round) % models.length]!;
+      return { ...point, more: [{ operation, model, times: 1 }] };
+    }),
+  ).flat();
 }
 
-/** One place that is cut again and again. A trial would end by design after ten starts, so only flows without one. */
+/** Places that are cut again and again. A trial would end by design after ten starts, so only flows without one. */
 function repeated(recorded: Recorded): Point[] {
   const { name } = recorded.measure.flow;
-  if (name !== "claim" && name !== "settings" && name !== "wipe") return [];
+  if (!["claim", "settings", "transfer", "wipe"].includes(name)) return [];
   const point = recorded.points[Math.floor(recorded.points.length / 2)]!;
-  return [{ ...point, more: [{ operation: 1, model: "bits", times: repeats - 1 }] }];
+  const models: ModelName[] = ["bits", "weak"];
+  return models.map((model) => ({ ...point, more: [{ operation: 1, model, times: repeats - 1 }] }));
 }
 
 /** The cut of an id. @throws Error for an id that names none */
 export function findPoint(
-  material: Material,
+  rig: Rig,
   id: string,
-): { recorded: Recorded; point: Point; seed: number } {
-  const [, flow, op, cuts = "", seed = "1"] = id.split(":");
+): { recorded: Recorded; point: Point; seed: number; play: Play } {
+  const none = () => new Error(`--replay: there is no cut ${id}`);
+  const [, flow = "", op, cuts = "", seed, way] = id.split(":");
+  const [name, variant = "0"] = flow.split(".");
   const [model, ...rest] = cuts.split("+");
-  const recorded = recordFlows(material, (name) => name === flow)[0];
-  const point = recorded?.points.find((p) => p.op.index === Number(op) && p.model === model);
-  if (!recorded || !point) throw new Error(`--replay: there is no cut ${id}`);
+  if (way !== "core" && way !== "board") throw none();
+  const recorded = recordFlows(rig, (one) => one === name).find(
+    (one) => one.variant === Number(variant),
+  );
+  const operation = recorded?.operations[Number(op)];
+  const isDrawn = /^(bits|weak)\d*$/.test(model ?? "");
+  const isPoint = recorded?.points.some((p) => p.op === operation && p.model === model);
+  if (!recorded || !operation || !(isDrawn || isPoint)) throw none();
   const more = rest.map((text) => {
     const match = /^(\d+)\.(\w+)(?:\*(\d+))?$/.exec(text);
     if (!match) throw new Error(`--replay: expected operation.model, got ${text}`);
     const times = Number(match[3] ?? 1);
     return { operation: Number(match[1]), model: match[2] as ModelName, times };
   });
-  return { recorded, point: { ...point, more }, seed: Number(seed) };
+  const point = { op: operation, model: model as ModelName, more };
+  return { recorded, point, seed: Number(seed), play: way };
 }

@@ -1,9 +1,8 @@
-import { boards } from "../../boards/index.ts";
+import type { Board } from "../../boards/index.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
 import { type CutModel, cutModels, PowerCut } from "../sim/flash/powerCut.ts";
 import { type Random, seededRandom } from "../sim/random.ts";
 import type { Standing } from "./bench.ts";
-import type { Material } from "./material.ts";
 
 /** One write or erase of a run, with everything as it stood right before it. */
 export interface Operation {
@@ -16,8 +15,9 @@ export interface Operation {
   before: Standing;
 }
 
-/** How one operation is cut: a model of the simulation, or after so many write units ("u6"). */
-export type ModelName = "before" | "half" | "bits" | "weak" | `u${number}`;
+/** How one operation is cut: a model of the simulation, with another draw of its bits where a number follows ("weak2"), or
+ *  after so many write units ("u6"). */
+export type ModelName = "before" | "half" | "bits" | "weak" | `${"bits" | "weak" | "u"}${number}`;
 
 /** Calls `begin` before each operation of a flash. */
 export function tap(flash: NorFlash, begin: (op: Omit<Operation, "index" | "before">) => void) {
@@ -37,9 +37,9 @@ export function tap(flash: NorFlash, begin: (op: Omit<Operation, "index" | "befo
 
 /** The ways in which an operation is cut: the four models; inside a write to the journal also behind each 8-byte unit;
  *  inside bulk behind the first and before the last unit (its middle is "half"). */
-export function modelsOf(material: Material, op: Operation): ModelName[] {
+export function modelsOf(board: Board, op: Operation): ModelName[] {
   const names = cutModels.map((model) => model as ModelName);
-  const { plan, pageBytes, flashStart, writeUnitBytes } = boards[material.boardId]!;
+  const { plan, pageBytes, flashStart, writeUnitBytes } = board;
   const page = Math.floor((op.addr - flashStart) / pageBytes);
   const isJournal = page >= plan.journalPage && page < plan.journalPage + 2 * plan.journalHalfPages;
   if (op.kind === "write" && isJournal) return modelsOfWrite(op, writeUnitBytes);
@@ -57,7 +57,13 @@ export function modelsOfWrite(op: Operation, writeUnitBytes: number): ModelName[
 }
 
 export const cutModelOf = (name: ModelName): CutModel =>
-  name.startsWith("u") ? { afterUnits: Number(name.slice(1)) } : (name as CutModel);
+  name.startsWith("u")
+    ? { afterUnits: Number(name.slice(1)) }
+    : (name.replace(/\d+$/, "") as CutModel);
+
+/** Further draws of the models that are drawn. */
+export const drawsOf = (count: number): ModelName[] =>
+  Array.from({ length: count }, (_, i): ModelName[] => [`bits${i + 1}`, `weak${i + 1}`]).flat();
 
 /** Cuts an operation on a fork of what stood before it.
  *  @returns the fork, with power again; its weak bits are drawn from `random` */

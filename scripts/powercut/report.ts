@@ -2,7 +2,7 @@ import { type Finding, type Outcome, outcomes } from "./judge.ts";
 import type { Options } from "./options.ts";
 import type { Level, News } from "./plan.ts";
 
-const levels: readonly Level[] = ["board", "double", "repeat", "journal"];
+const levels: readonly Level[] = ["core", "board", "double", "repeat", "journal"];
 const shownMax = 20;
 /** before, half, random bits, weak; cuts between two units are the second one at other places */
 const models = 4;
@@ -13,7 +13,7 @@ export class Report {
   readonly #say: (text: string) => void;
   readonly #startedMs = Date.now();
   /** by board and flow */
-  readonly #rows = new Map<string, { cuts: Map<Level, number>; points: number; bad: number }>();
+  readonly #rows = new Map<string, { cuts: Map<Level, number>; states: number; bad: number }>();
   readonly #bad = new Map<Outcome, number>();
   #badCuts = 0;
 
@@ -30,7 +30,7 @@ export class Report {
     if (news.kind === "row") {
       const row = this.#row(news.board, news.flow);
       row.cuts.set(news.level, (row.cuts.get(news.level) ?? 0) + news.cuts);
-      row.points = news.points;
+      row.states += news.states;
     } else if (news.kind === "bad") this.#takeBad(news.id, news.findings);
   }
 
@@ -38,24 +38,30 @@ export class Report {
   table(): string[] {
     const line = (...cells: (string | number)[]) =>
       cells.map((cell, i) => (i < 2 ? `${cell}`.padEnd(9) : `${cell}`.padStart(9))).join(" ");
-    const lines = ["", line("board", "flow", ...levels, "bad")];
+    const lines = ["", line("board", "flow", ...levels, "states", "bad")];
     for (const [key, row] of this.#rows) {
       const [board = "", flow = ""] = key.split(":");
-      lines.push(line(board, flow, ...levels.map((level) => row.cuts.get(level) ?? "-"), row.bad));
+      const counts = levels.map((level) => row.cuts.get(level) ?? "-");
+      lines.push(line(board, flow, ...counts, row.states, row.bad));
     }
     const sum = (level: Level) =>
       [...this.#rows.values()].reduce((n, row) => n + (row.cuts.get(level) ?? 0), 0);
-    lines.push(line("all", "", ...levels.map(sum), this.#badCuts));
+    const states = [...this.#rows.values()].reduce((n, row) => n + row.states, 0);
+    lines.push(line("all", "", ...levels.map(sum), states, this.#badCuts));
     lines.push(
-      "board: the shipped firmware starts again and goes on to the end; double: cut again in the next start;",
-      "repeat: 300 times in a row; journal: the device's journal alone over the flash.",
+      "core: all of the device's TypeScript starts again and goes on to the end; board: so do the shipped texts on",
+      "a whole board; double: the next start is cut as well; repeat: 300 times in a row; journal: the journal alone.",
+      "states: contents of flash that a start found, different ones of each flow and journal.",
     );
     return lines;
   }
 
   summary(): Record<string, unknown> {
     const rows = [...this.#rows];
-    const cuts = rows.reduce((n, [, row]) => n + [...row.cuts.values()].reduce((a, b) => a + b), 0);
+    const cuts = rows.reduce(
+      (n, [, row]) => n + [...row.cuts.values()].reduce((a, b) => a + b, 0),
+      0,
+    );
     const flows = new Set(rows.map(([key]) => key.split(":")[1]));
     flows.delete("journal");
     return {
@@ -70,14 +76,14 @@ export class Report {
 
   #row(board: string, flow: string) {
     const key = `${board}:${flow}`;
-    const row = this.#rows.get(key) ?? { cuts: new Map(), points: 0, bad: 0 };
+    const row = this.#rows.get(key) ?? { cuts: new Map(), states: 0, bad: 0 };
     this.#rows.set(key, row);
     return row;
   }
 
   #takeBad(id: string, findings: Finding[]): void {
     const [board = "", flow = ""] = id.split(":");
-    this.#row(board, flow).bad++;
+    this.#row(board, flow.replace(/\.\d+$/, "")).bad++;
     // A cut counts once for each kind of harm, however many signs of it there are.
     for (const outcome of new Set(findings.map((finding) => finding.outcome)))
       this.#bad.set(outcome, (this.#bad.get(outcome) ?? 0) + 1);

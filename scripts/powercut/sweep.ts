@@ -1,8 +1,7 @@
-import { boards } from "../../boards/index.ts";
-import { Bench, type Standing } from "./bench.ts";
-import { type Flow, type FlowName, flowLimitMs, makeFlows } from "./flows.ts";
+import { Bench, type Play, type Rig, type Standing } from "./bench.ts";
+import { type Flow, type FlowName, makeFlows } from "./flows.ts";
+import { flowLimitMs, type Ground } from "./ground.ts";
 import { type Finding, judgeEnd, judgeStart, type Measure, type Outcome } from "./judge.ts";
-import type { Material } from "./material.ts";
 import { cutModelOf, type ModelName, modelsOf, type Operation, tap, tear } from "./points.ts";
 import { type FlashView, viewOf } from "./view.ts";
 
@@ -13,27 +12,55 @@ export interface Point {
   more: { operation: number; model: ModelName; times: number }[];
 }
 
-/** A flow that was gone through once, with all its cut points. */
+/** A flow that was gone through once, with all its operations. */
 export interface Recorded {
   measure: Measure;
+  /** 0 = with the journal as it is; n = with so little room left that it changes halves at the n-th place of the flow */
+  variant: number;
+  operations: Operation[];
   points: Point[];
 }
 
 /** Time that a device stands without power. */
 const offMs = 5000;
 const settleMs = 3000;
+/** Places of a flow at which the journal is made to change halves. */
+export const variants = 3;
 
-/** Goes through each wanted flow once and lists its cut points. */
-export function recordFlows(material: Material, wanted: (name: FlowName) => boolean): Recorded[] {
-  return makeFlows(material)
-    .filter(({ name }) => wanted(name))
-    .map((flow) => recordFlow(material, flow));
+/** Goes through each wanted flow once for each variant and lists its cut points. */
+export function recordFlows(
+  rig: Rig,
+  wanted: (name: FlowName) => boolean,
+  play: Play = "core",
+  variantCount = variants,
+): Recorded[] {
+  const { flows, ground } = makeFlows(rig, wanted);
+  return flows.flatMap((flow) => {
+    const plain = recordFlow(rig, flow, 0, play);
+    const more = Array.from({ length: variantCount }, (_, i) =>
+      recordFlow(rig, withLittleRoom(rig, ground, plain, i + 1), i + 1, play),
+    );
+    return [plain, ...more];
+  });
 }
 
-function recordFlow(material: Material, flow: Flow): Recorded {
+/** The flow on a journal that changes halves about `variant` quarters through what the flow writes to it. */
+function withLittleRoom(rig: Rig, ground: Ground, plain: Recorded, variant: number): Flow {
+  const { plan, pageBytes, flashStart } = rig.material.board;
+  const from = flashStart + plan.journalPage * pageBytes;
+  const to = from + 2 * plan.journalHalfPages * pageBytes;
+  const written = plain.operations
+    .filter(({ addr }) => addr >= from && addr < to)
+    .reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+  const { flow } = plain.measure;
+  const roomBytes = Math.floor((written * (2 * variant - 1)) / (2 * variants));
+  return { ...flow, start: ground.withRoom(flow.start, roomBytes) };
+}
+
+function recordFlow(rig: Rig, flow: Flow, variant: number, play: Play): Recorded {
   const operations: Operation[] = [];
   const flash = flow.start.flash.fork();
-  const bench = new Bench(material, { ...flow.start, flash });
+  const bench = new Bench(rig, { ...flow.start, flash }, play);
   let isOpen = true;
   tap(flash, (op) => {
     if (!isOpen) return;
@@ -48,73 +75,86 @@ function recordFlow(material: Material, flow: Flow): Recorded {
   isOpen = flow.isRecorded === flow.isDone;
   if (!isDone()) throw new Error(`${flow.name}: no end`);
   bench.run(() => false, settleMs);
-  const board = boards[material.boardId]!;
-  const start = viewOf(board, flow.start.flash);
-  const measure: Measure = { material, flow, start, end: viewOf(board, flash) };
+  const { board } = rig.material;
+  const measure = { rig, flow, start: viewOf(board, flow.start.flash), end: viewOf(board, flash) };
   const points = operations.flatMap((op) =>
-    modelsOf(material, op).map((model): Point => ({ op, model, more: [] })),
+    modelsOf(board, op).map((model): Point => ({ op, model, more: [] })),
   );
-  return { measure, points };
+  return { measure, variant, operations, points };
 }
 
 /** The id that plays a cut again. */
-export function pointId({ measure }: Recorded, { op, model, more }: Point, seed: number): string {
-  const tail = more
-    .map(({ operation, model: m, times }) => `+${operation}.${m}${times > 1 ? `*${times}` : ""}`)
-    .join("");
-  return `${measure.material.boardId}:${measure.flow.name}:${op.index}:${model}${tail}:${seed}`;
+export function pointId(recorded: Recorded, point: Point, seed: number, play: Play): string {
+  const { measure, variant } = recorded;
+  const flow = measure.flow.name + (variant ? `.${variant}` : "");
+  const cuts = [
+    point.model,
+    ...point.more.map(
+      ({ operation, model, times }) => `${operation}.${model}${times > 1 ? `*${times}` : ""}`,
+    ),
+  ].join("+");
+  return [measure.rig.material.board.id, flow, point.op.index, cuts, seed, play].join(":");
 }
 
 const views = new WeakMap<Operation, FlashView>();
-function viewBefore(material: Material, op: Operation): FlashView {
+function viewBefore({ rig }: Measure, op: Operation): FlashView {
   let view = views.get(op);
-  if (!view) views.set(op, (view = viewOf(boards[material.boardId]!, op.before.flash)));
+  if (!view) views.set(op, (view = viewOf(rig.material.board, op.before.flash)));
   return view;
 }
 
+/** What watches a cut being played. */
+export interface Watch {
+  /** every event, to show a replay */
+  event?: (text: string) => void;
+  /** the device before each start that follows a cut */
+  standing?: (standing: Standing) => void;
+  /** the device when all is judged */
+  end?: (standing: Standing) => void;
+}
+
 /** Plays one cut: tears the operation on a fork, switches a new board on with what its cloud knew, judges, and goes on
- *  until the flow is done.
- *  @param watch hears every event, to show a replay */
+ *  until the flow is done. */
 export function playPoint(
   recorded: Recorded,
   point: Point,
   seed: number,
-  watch?: (text: string) => void,
+  play: Play,
+  watch: Watch = {},
 ): Finding[] {
   const { measure } = recorded;
-  const { material, flow } = measure;
+  const { flow, rig } = measure;
   const { op } = point;
   const findings: Finding[] = [];
   const say = (outcome: Outcome, text: string) => void findings.push({ outcome, text });
-  const id = pointId(recorded, point, seed);
+  // The play is no part of what is drawn: both plays of a cut begin with the same torn bits.
+  const id = pointId(recorded, point, seed, "core");
   const flash = tear(op, point.model, id);
   let standing: Standing = { flash, peer: op.before.peer, ms: op.before.ms + offMs };
-  let before = viewBefore(material, op);
+  let before = viewBefore(measure, op);
   const cuts = point.more.flatMap((cut) => Array.from({ length: cut.times }, () => cut));
   for (const next of [...cuts, null]) {
-    const bench = new Bench(material, standing, id);
-    if (watch) bench.sim.onEvent((event) => watch(JSON.stringify(event)));
+    watch.standing?.(standing);
+    const bench = new Bench(rig, standing, play, id);
+    if (watch.event) bench.sim.onEvent((event) => watch.event!(JSON.stringify(event)));
     if (next) bench.sim.powerCutAt(cutModelOf(next.model), next.operation);
     switchOn(bench, next);
     // A start that was cut itself has nothing to be judged yet.
-    if (bench.sim.flash.isCut) {
-      standing = { ...bench.off(), ms: bench.clock.nowMs() + offMs };
-      continue;
+    if (!bench.sim.flash.isCut) {
+      before = judgeStart(measure, bench, before, say);
+      const said = bench.peer.state.nonces.length;
+      const isDone = bench.run(() => flow.isDone(bench) || flash.isCut, flowLimitMs);
+      if (!flash.isCut) {
+        if (!isDone) say("stuck", `not done after ${flowLimitMs / 60_000} minutes`);
+        bench.run(() => false, settleMs);
+        if (before.wipeStage && flow.name === "wipe" && bench.peer.state.nonces.length > said)
+          say("lostState", "a device that is being wiped speaks as one in use");
+        if (isDone) judgeEnd(measure, bench, say);
+        watch.end?.(bench.off());
+        break;
+      }
     }
-    before = judgeStart(measure, bench, before, say);
-    const said = bench.peer.state.nonces.length;
-    const isDone = bench.run(() => flow.isDone(bench) || flash.isCut, flowLimitMs);
-    if (flash.isCut) {
-      standing = { ...bench.off(), ms: bench.clock.nowMs() + offMs };
-      continue;
-    }
-    if (!isDone) say("stuck", `not done after ${flowLimitMs / 60_000} minutes`);
-    bench.run(() => false, settleMs);
-    if (before.wipeStage && bench.peer.state.nonces.length > said)
-      say("lostState", "a device that is being wiped speaks as one in use");
-    if (isDone) judgeEnd(measure, bench, say);
-    bench.off();
-    break;
+    standing = { ...bench.off(), ms: bench.clock.nowMs() + offMs };
   }
   return findings;
 }

@@ -6,7 +6,7 @@ import { IdAt } from "../../firmware/flash/identity.ts";
 import { journal, Rec } from "../../firmware/flash/journal.ts";
 import { setHal } from "../../firmware/hal/current.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
-import { type Codec, codec, flashHal } from "./hal.ts";
+import { codec, flashHal } from "./hal.ts";
 
 /** What a flash says of itself, read by the device's own journal code. */
 export interface FlashView {
@@ -28,11 +28,28 @@ export interface FlashView {
 const noSlots: SlotsRecord = [2, null, null, 0, 0, 0, 0];
 
 /** Opens the journal of a flash as a start of the device does. It writes: give it a fork. */
-export function openJournal(board: Board, flash: NorFlash, given: Codec = codec) {
+export function openJournal(board: Board, flash: NorFlash, state: number[] = []) {
   const { plan, pageBytes } = board;
   setHal(flashHal(flash, board));
   const halfBytes = plan.journalHalfPages * pageBytes;
-  return journal(plan.journalPage * pageBytes, halfBytes, pageBytes, [], given);
+  return journal(plan.journalPage * pageBytes, halfBytes, pageBytes, state, codec);
+}
+
+/** Bytes of the record that each start writes. */
+export const bootRecordBytes = 24;
+
+/** Adds the records of so many starts that at most `roomBytes` and a record are left in the live half. */
+export function fillJournal(board: Board, flash: NorFlash, roomBytes: number): void {
+  const state: number[] = [];
+  const j = openJournal(board, flash, state);
+  const halfBytes = board.plan.journalHalfPages * board.pageBytes;
+  // A half ends in a second copy of its header.
+  const end = board.plan.journalPage * board.pageBytes + (state[0]! + 1) * halfBytes - 16;
+  const boot: BootRecord = j.get(Rec.Boot) ?? [0, 0, 0, 0, ""];
+  for (let n = 1; end - state[2]! >= roomBytes + bootRecordBytes; n++) {
+    j.put(Rec.Boot, [boot[0] + n, ...boot.slice(1)]);
+    if (n > halfBytes / bootRecordBytes) throw new Error("the journal takes no end");
+  }
 }
 
 /** Reads a flash without changing it. */

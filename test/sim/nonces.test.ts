@@ -1,12 +1,11 @@
 /** No nonce ever repeats, on boards whose own random source repeats itself at every start: the shipped texts, started a
  *  thousand times, with power cuts around the write of the boot counter. */
 import { describe, expect, it } from "vitest";
-import { boards } from "../../boards/index.ts";
 import { drbg, drbgBytes } from "../../firmware/crypto/drbg.ts";
 import { setHal } from "../../firmware/hal/current.ts";
 import { decodeHello } from "../../firmware/protocol/host/handshake.ts";
 import { Msg } from "../../firmware/protocol/messages.ts";
-import { Bench } from "../../scripts/powercut/bench.ts";
+import { Bench, makeRig, type Rig } from "../../scripts/powercut/bench.ts";
 import { type Material, makeMaterial } from "../../scripts/powercut/material.ts";
 import { freshPeer } from "../../scripts/powercut/peer.ts";
 import { NorFlash } from "../../scripts/sim/flash/norFlash.ts";
@@ -19,12 +18,11 @@ import { nodeHal } from "../support/nodeHal.ts";
 const startsPerBoard = 340;
 const startMs = 1_750_000_000_000;
 
-const flashOf = (material: Material) =>
-  new NorFlash(rulesOf(boards[material.boardId]!), material.storage);
+const flashOf = (material: Material) => new NorFlash(rulesOf(material.board), material.storage);
 
 /** Switches the board on and listens for HELLOs. */
-function start(material: Material, flash: NorFlash, ms: number) {
-  const bench = new Bench(material, { flash, peer: freshPeer(), ms }, ms);
+function start(rig: Rig, flash: NorFlash, ms: number) {
+  const bench = new Bench(rig, { flash, peer: freshPeer(), ms }, "board", ms);
   const hellos: { nd: string; counts: string }[] = [];
   const receive = bench.peer.receive.bind(bench.peer);
   bench.peer.receive = (bytes) => {
@@ -43,6 +41,7 @@ function start(material: Material, flash: NorFlash, ms: number) {
 describe.each(["puckjs", "esp32", "linux"])("a %s", (boardId) => {
   it("never repeats a nonce, nor a pair of boot and handshake count, over its starts and power cuts", async () => {
     const material = await makeMaterial(boardId);
+    const rig = await makeRig(material);
     const random = seededRandom(`nonces ${boardId}`);
     let flash = flashOf(material);
     const nonces = new Set<string>();
@@ -50,7 +49,7 @@ describe.each(["puckjs", "esp32", "linux"])("a %s", (boardId) => {
     let heard = 0;
     let cuts = 0;
     for (let i = 0; i < startsPerBoard; i++) {
-      const { bench, hellos } = start(material, flash, startMs + i * 60_000);
+      const { bench, hellos } = start(rig, flash, startMs + i * 60_000);
       // Every other start is cut at one of the first operations: the boot record and what follows it.
       const isCut = i % 2 === 1;
       if (isCut) {
@@ -81,8 +80,9 @@ describe.each(["puckjs", "esp32", "linux"])("a %s", (boardId) => {
 describe("this search for repetitions", () => {
   it("sees one when a flash is put back to an older copy, which loses the counted start", async () => {
     const material = await makeMaterial("linux");
+    const rig = await makeRig(material);
     const nonceOf = (flash: NorFlash) => {
-      const { bench, hellos } = start(material, flash, startMs);
+      const { bench, hellos } = start(rig, flash, startMs);
       bench.sim.powerOn();
       bench.run(() => hellos.length > 0, 2_000);
       return hellos[0]!;

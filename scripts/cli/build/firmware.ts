@@ -20,6 +20,8 @@ export interface Firmware {
   core: Core;
   runtimeText: string;
   appText: string;
+  /** parts of the framework that lie behind the image's expression, by id */
+  slotParts: { name: string; text: string }[];
   /** what a slot holds */
   imageText: string;
   /** SHA-256 of the image's bytes, hex */
@@ -56,7 +58,16 @@ export async function buildFirmware(
     { name: "app", bytes: appText.length, budgetBytes: budget.appBytes },
     { name: "image in slot", bytes: imageText.length, budgetBytes: slotBytes },
   ];
-  return { board: board.id, core, runtimeText, appText, imageText, digest, sizes };
+  return {
+    board: board.id,
+    core,
+    runtimeText,
+    appText,
+    slotParts: parts,
+    imageText,
+    digest,
+    sizes,
+  };
 }
 
 function coreBytes(core: Core): number {

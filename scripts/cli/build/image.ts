@@ -63,7 +63,7 @@ const partsEnd = "*/";
 
 /** Where texts that stand before `partsEnd` begin, counted back from the image's end, and where the
  *  last one ends. */
-function placesFromEnd(bytes: number[]): number[] {
+export function placesFromEnd(bytes: number[]): number[] {
   const places = [partsEnd.length];
   for (const count of [...bytes].reverse()) places.unshift(places[0]! + count);
   return places;

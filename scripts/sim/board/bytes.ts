@@ -3,21 +3,63 @@
  *  @throws TypeError-like message by `fail` for anything else
  *  Source: interpreter src/jsvariterator.c jsvIterateCallback */
 export function toBytes(data: unknown, fail: (message: string) => Error): Uint8Array {
-  const out: number[] = [];
-  collect(data, out, fail);
-  return Uint8Array.from(out);
+  if (data instanceof Uint8Array) return data.slice();
+  const pieces: Piece[] = [];
+  const total = collect(data, pieces, fail);
+  const out = new Uint8Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    if (typeof piece === "number") out[at++] = piece;
+    else {
+      out.set(piece, at);
+      at += piece.length;
+    }
+  }
+  return out;
 }
 
-function collect(data: unknown, out: number[], fail: (message: string) => Error): void {
-  if (typeof data === "number") out.push(data & 255);
-  else if (typeof data === "boolean") out.push(data ? 1 : 0);
-  else if (typeof data === "string")
+type Piece = number | Uint8Array;
+
+/** @returns bytes found */
+function collect(data: unknown, out: Piece[], fail: (message: string) => Error): number {
+  if (typeof data === "number" || typeof data === "boolean") {
+    out.push(Number(data) & 255);
+    return 1;
+  }
+  if (Array.isArray(data)) {
+    let total = 0;
+    for (let i = 0; i < data.length; i++) total += collect(data[i], out, fail);
+    return total;
+  }
+  if (typeof data === "string" && data.length < shortTextChars) {
     for (let i = 0; i < data.length; i++) out.push(data.charCodeAt(i) & 255);
-  else if (ArrayBuffer.isView(data)) for (const item of data as Uint8Array) out.push(item & 255);
-  else if (isBuffer(data)) for (const item of new Uint8Array(data)) out.push(item);
-  else if (Array.isArray(data)) for (const item of data) collect(item, out, fail);
-  else if (isRepeat(data)) for (let i = 0; i < data.count; i++) collect(data.data, out, fail);
-  else throw fail(`Expecting a number or something iterable, got ${typeName(data)}`);
+    return data.length;
+  }
+  const run = bytesIn(data);
+  if (run) {
+    out.push(run);
+    return run.length;
+  }
+  if (!isRepeat(data))
+    throw fail(`Expecting a number or something iterable, got ${typeName(data)}`);
+  let total = 0;
+  for (let i = 0; i < data.count; i++) total += collect(data.data, out, fail);
+  return total;
+}
+
+/** Below it, single numbers are quicker than a buffer. */
+const shortTextChars = 48;
+
+function bytesIn(data: unknown): Uint8Array | undefined {
+  // Looking at `buffer` costs an allocation, so bytes of this world are taken as they are.
+  if (data instanceof Uint8Array) return data;
+  if (typeof data === "string") return Buffer.from(data, "latin1");
+  if (ArrayBuffer.isView(data)) {
+    const view = data as Uint8Array;
+    if (view.BYTES_PER_ELEMENT !== 1) return Uint8Array.from(view);
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  }
+  return isBuffer(data) ? new Uint8Array(data) : undefined;
 }
 
 /** True for an ArrayBuffer of any context. */

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash as digest } from "node:crypto";
+import { crc32 as nativeCrc32 } from "node:zlib";
 import { toBytes } from "./bytes.ts";
 import type { Machine } from "./machine.ts";
 
@@ -13,7 +14,7 @@ export function cryptoLib(machine: Machine): {
   const hash = (algorithm: string) =>
     machine.native((data: unknown) =>
       // The interpreter only prints an error when the data has no bytes, and returns undefined.
-      data === undefined ? undefined : buffer(createHash(algorithm).update(bytes(data)).digest()),
+      data === undefined ? undefined : buffer(digest(algorithm, bytes(data), "buffer")),
     );
   const crypt = (isEncrypt: boolean) =>
     machine.native((data: unknown, key: unknown, options: unknown) => {
@@ -37,15 +38,7 @@ export function cryptoLib(machine: Machine): {
   return { library, aes: aesClass };
 }
 
-const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-  return c;
-});
-
 /** CRC-32 (IEEE), as E.CRC32 computes it. */
 export function crc32(data: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of data) crc = (crc >>> 8) ^ crcTable[(crc ^ byte) & 255]!;
-  return (crc ^ 0xffffffff) >>> 0;
+  return nativeCrc32(data) >>> 0;
 }

@@ -42,7 +42,7 @@ export function storageLib(machine: Machine): Record<string, unknown> {
   const { flash, realm } = machine;
   const text = (name: unknown, offset?: unknown, length?: unknown) => {
     const data = readFile(flash, String(name), Number(offset) | 0, Number(length) | 0);
-    return data && latin1(data);
+    return data && textOf(data);
   };
   const library = realm.object({
     read: machine.native(text),
@@ -92,5 +92,19 @@ export function storageLib(machine: Machine): Record<string, unknown> {
 /** Reads the text of a boot file. @returns undefined when there is none */
 export function bootText(machine: Pick<Machine, "flash">, name: string): string | undefined {
   if (!findFile(machine.flash, name)) return undefined;
-  return latin1(readFile(machine.flash, name)!);
+  return textOf(readFile(machine.flash, name)!);
+}
+
+/** Device code reads the same few texts again and again; the same string object is quick to look up and to compile. */
+const texts = new Map<number, { data: Uint8Array; text: string }>();
+const textsMax = 500;
+
+function textOf(data: Uint8Array): string {
+  const key = data.length * 256 + (data[data.length >> 1] ?? 0);
+  const known = texts.get(key);
+  if (known && Buffer.compare(known.data, data) === 0) return known.text;
+  const text = latin1(data);
+  if (texts.size >= textsMax) texts.clear();
+  texts.set(key, { data: data.slice(), text });
+  return text;
 }

@@ -7,7 +7,7 @@ import { Events } from "./events.ts";
 import { bootText } from "./flashLibs.ts";
 import { errorText } from "./format.ts";
 import type { Machine, Surroundings } from "./machine.ts";
-import { RanTooLong, Realm, timed } from "./realm.ts";
+import { RanTooLong, Realm, type RealmHost, timed, type World } from "./realm.ts";
 import { installShim, type Shim } from "./shim.ts";
 
 /** How a life is watched and bounded from outside. */
@@ -15,6 +15,8 @@ export interface LifeOptions {
   /** host's milliseconds that device code may run without returning; 0 = no limit */
   wallLimitMs: number;
   detokenise?: (text: string) => string;
+  /** another world than a fresh context; it takes texts as they stand in flash */
+  makeWorld?: (host: RealmHost) => World;
   /** @param delayMs time until a reset follows, where it is not at once */
   onEnd(cause: EndCause, delayMs: number): void;
   onCrash(message: string, stack: string, isHandled: boolean): void;
@@ -96,7 +98,7 @@ export class Life {
     const machine: Machine = Object.assign({} as Surroundings, this.around, {
       consoles: new Consoles(this.around.board),
       startedMs: clock.nowMs(),
-      realm: undefined as unknown as Realm,
+      realm: undefined as unknown as World,
       events: undefined as unknown as Events,
       timerCount: 0,
       guard: () => this.guard(),
@@ -121,19 +123,20 @@ export class Life {
       error: (message: string) => new machine.realm.builtins.Error(message),
     });
     Object.defineProperty(machine, "timerCount", { get: () => this.shim?.timerCount() ?? 0 });
-    Object.assign(machine, {
-      realm: new Realm(
-        {
-          nowMs: () => clock.nowMs(),
-          later: (fn) => machine.post(fn),
-          unhandledRejection: (reason) =>
-            this.uncaught(machine.error(`Unhandled promise rejection: ${errorText(reason)}`)),
-        },
-        this.options.detokenise,
-      ),
-    });
+    Object.assign(machine, { realm: this.makeWorld(machine) });
     Object.assign(machine, { events: new Events(machine) });
     return machine;
+  }
+
+  private makeWorld(machine: Machine): World {
+    const { detokenise, makeWorld } = this.options;
+    const host: RealmHost = {
+      nowMs: () => this.around.clock.nowMs(),
+      later: (fn) => machine.post(fn),
+      unhandledRejection: (reason) =>
+        this.uncaught(machine.error(`Unhandled promise rejection: ${errorText(reason)}`)),
+    };
+    return makeWorld ? makeWorld(host) : new Realm(host, detokenise);
   }
 
   private guard(): void {

@@ -8,7 +8,7 @@ import type { Consoles } from "./consoles.ts";
 import type { EndCause } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { Pins } from "./pins.ts";
-import type { Realm } from "./realm.ts";
+import type { World } from "./realm.ts";
 
 /** What lies around a board and outlives its resets. */
 export interface Surroundings {
@@ -47,7 +47,7 @@ export interface Sensors {
 
 /** One life of a board, from a start to the next reset, as the shims see it. */
 export interface Machine extends Surroundings {
-  readonly realm: Realm;
+  readonly realm: World;
   readonly events: Events;
   readonly consoles: Consoles;
   readonly startedMs: number;

@@ -21,6 +21,20 @@ export interface Builtins {
   TypeError: TypeErrorConstructor;
 }
 
+/** A JavaScript world in which device code runs: a context of its own (Realm), or one that stands for it. */
+export interface World {
+  readonly builtins: Builtins;
+  readonly global: Record<string, unknown>;
+  /** Evaluates a text at the top level of this world. */
+  run(text: string, filename: string): unknown;
+  /** A plain object of this world with the given members. */
+  object(members?: Record<string, unknown>): Record<string, unknown>;
+  /** An array of this world. */
+  array(items?: readonly unknown[]): unknown[];
+  /** A Uint8Array of this world with a copy of the bytes. */
+  bytes(data: Uint8Array): Uint8Array;
+}
+
 /** What the realm needs of the board. */
 export interface RealmHost {
   nowMs(): number;
@@ -38,7 +52,7 @@ const plainSlices = `(function () {
 })()`;
 
 /** One fresh JavaScript world with Espruino's share of the language. */
-export class Realm {
+export class Realm implements World {
   readonly context: vm.Context;
   readonly builtins: Builtins;
   readonly global: Record<string, unknown>;
@@ -61,24 +75,20 @@ export class Realm {
     if (detokenise) this.global.eval = (text: unknown) => this.evaluate(text, detokenise);
   }
 
-  /** Evaluates a text at the top level of this world. */
   run(text: string, filename: string): unknown {
     return compiled(text, filename).runInContext(this.context);
   }
 
-  /** A plain object of this world with the given members. */
   object(members: Record<string, unknown> = {}): Record<string, unknown> {
     return Object.assign(new this.builtins.Object() as Record<string, unknown>, members);
   }
 
-  /** An array of this world. */
   array(items: readonly unknown[] = []): unknown[] {
     const out = new this.builtins.Array() as unknown[];
     for (const item of items) out.push(item);
     return out;
   }
 
-  /** A Uint8Array of this world with a copy of the bytes. */
   bytes(data: Uint8Array): Uint8Array {
     const out = new this.builtins.Uint8Array(data.length);
     out.set(data);
@@ -179,12 +189,11 @@ const scripts = new Map<string, vm.Script>();
 const scriptsMax = 64;
 
 function compiled(text: string, filename: string): vm.Script {
-  const key = `${filename}\n${text}`;
-  let script = scripts.get(key);
+  let script = scripts.get(text);
   if (!script) {
     if (scripts.size >= scriptsMax) scripts.clear();
     script = new vm.Script(text, { filename });
-    scripts.set(key, script);
+    scripts.set(text, script);
   }
   return script;
 }

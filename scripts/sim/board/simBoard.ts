@@ -10,6 +10,7 @@ import type { EndCause } from "./errors.ts";
 import { Life } from "./life.ts";
 import type { Sensors, Surroundings, WifiSurroundings } from "./machine.ts";
 import { Pins } from "./pins.ts";
+import type { RealmHost, World } from "./realm.ts";
 
 /** A simulated board. Only `board` and `clock` are needed. */
 export interface SimBoardOptions {
@@ -35,6 +36,8 @@ export interface SimBoardOptions {
   bootMs?: number;
   /** turns pretokenised text into source; needed when images are built so */
   detokenise?: (text: string) => string;
+  /** another world for device code than a fresh context at each start */
+  makeWorld?: (host: RealmHost) => World;
 }
 
 /** Why the board started last. */
@@ -208,6 +211,7 @@ export class SimBoard {
     const life = new Life(this.around, {
       wallLimitMs: this.options.wallLimitMs ?? 2000,
       detokenise: this.options.detokenise,
+      makeWorld: this.options.makeWorld,
       onEnd: (cause, delayMs) => this.ended(life, cause, delayMs),
       onCrash: (message, stack, isHandled) => {
         this.crashes++;

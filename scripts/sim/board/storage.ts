@@ -12,13 +12,23 @@ export interface StoredFile {
 
 const nameBytes = 28;
 
+interface Found {
+  stamp: number;
+  files: (StoredFile & { isFirstByteSet: boolean })[];
+}
+const found = new WeakMap<NorFlash, Found>();
+
 /** Finds a file by its full name, as the interpreter does: first match in order of flash. */
 export function findFile(flash: NorFlash, name: string): StoredFile | undefined {
-  for (const header of fileHeaders(flash)) {
-    const file = describe(header);
-    if (file.name === name.slice(0, nameBytes) && header.raw[4]) return file;
+  let known = found.get(flash);
+  if (known?.stamp !== flash.stamp || flash.isUnstable) {
+    const headers = [...fileHeaders(flash)];
+    const files = headers.map((h) => ({ ...describe(h), isFirstByteSet: h.raw[4] !== 0 }));
+    known = { stamp: flash.stamp, files };
+    found.set(flash, known);
   }
-  return undefined;
+  const wanted = name.slice(0, nameBytes);
+  return known.files.find((file) => file.name === wanted && file.isFirstByteSet);
 }
 
 /** Live files in order of flash. */

@@ -1,5 +1,5 @@
 import { type Random, seededRandom } from "../random.ts";
-import { blankPage, copyPage, type Page, pageOf } from "./page.ts";
+import { blankPage, copyPage, fingerprintOf, type Page, pageOf } from "./page.ts";
 import { type CutModel, cutPoint, PowerCut, tornErase, tornWrite } from "./powerCut.ts";
 import { FlashRuleBroken, type FlashRules, type FlashViolation } from "./rules.ts";
 
@@ -19,6 +19,8 @@ export class NorFlash {
   /** write units programmed so far */
   unitsWritten = 0;
   violationCount = 0;
+  /** another number after each change of the contents */
+  stamp = 0;
   readonly violations: FlashViolation[] = [];
   /** throw FlashRuleBroken at the first violation instead of only recording it */
   strict = false;
@@ -47,17 +49,17 @@ export class NorFlash {
   /** Reads bytes; unstable bits are drawn anew at each read. Addresses outside read as 0xFF. @throws PowerCut */
   read(addr: number, len: number): Uint8Array {
     this.needPower();
-    const out = new Uint8Array(len).fill(255);
     const { start, pageBytes } = this.rules;
+    const out = new Uint8Array(len);
     for (let done = 0; done < len; ) {
       const offset = addr - start + done;
       const page = this.pages[Math.floor(offset / pageBytes)];
       const within = ((offset % pageBytes) + pageBytes) % pageBytes;
       const part = Math.min(len - done, pageBytes - within);
       if (page) {
-        out.set(page.bytes.subarray(within, within + part), done);
+        copyBytes(page.bytes, within, out, done, part);
         if (page.unstable) this.blur(page.unstable, within, out.subarray(done, done + part));
-      }
+      } else out.fill(255, done, done + part);
       done += part;
     }
     return out;
@@ -82,9 +84,7 @@ export class NorFlash {
     const cut = this.begin("write", addr, units);
     const point = cut ? cutPoint(cut, units, this.random) : null;
     const count = point ? point.whole : units;
-    for (let u = 0; u < count; u++) {
-      this.program(from + u * unit, whole.subarray(u * unit, (u + 1) * unit));
-    }
+    for (let u = 0; u < count; u++) this.program(from + u * unit, whole, u * unit);
     if (!point) return;
     if (point.torn) {
       this.tearUnit(
@@ -137,12 +137,23 @@ export class NorFlash {
     return !this.powered;
   }
 
+  /** True while any bit reads differently from one time to the next. */
+  get isUnstable(): boolean {
+    return this.pages.some((page) => page.unstable !== null);
+  }
+
+  /** A text that is the same for flashes with the same contents, torn and weak bits included. */
+  fingerprint(): string {
+    return this.pages.map((page) => fingerprintOf(page)).join("");
+  }
+
   /** A flash of its own with the same contents, wear and weak bits; pages are copied only when written. */
   fork(random: Random = this.random): NorFlash {
     const twin = new NorFlash({ ...this.rules, pages: 0 }, undefined, random);
     (twin.rules as { pages: number }).pages = this.rules.pages;
+    // Both go on with the same pages; whoever writes to one first takes a copy of it.
     for (const page of this.pages) page.shared = true;
-    twin.pages = this.pages.map((page) => ({ ...page }));
+    twin.pages = this.pages.slice();
     twin.operations = this.operations;
     twin.strict = this.strict;
     return twin;
@@ -169,6 +180,8 @@ export class NorFlash {
   private own(index: number): Page {
     let page = this.pages[index]!;
     if (page.shared) page = this.pages[index] = copyPage(page);
+    page.fingerprint = "";
+    this.stamp++;
     return page;
   }
 
@@ -197,16 +210,19 @@ export class NorFlash {
     return true;
   }
 
-  private program(addr: number, data: Uint8Array): void {
-    const offset = addr - this.rules.start;
-    const page = this.own(Math.floor(offset / this.rules.pageBytes));
-    const within = offset % this.rules.pageBytes;
-    const unit = within / this.rules.writeUnitBytes;
-    const isZero = data.every((byte) => byte === 0);
-    if (page.tornErase && !isZero) this.violate("torn-page", addr, data.length);
-    if (page.programmed[unit] && this.rules.rewrite === "zero-only" && !isZero) {
-      const hasEcc = this.rules.writeUnitBytes === 8;
-      this.violate(hasEcc ? "ecc-rewrite" : "rewrite", addr, data.length);
+  /** Programs the unit at addr with what stands in `data` from `at` on. */
+  private program(addr: number, data: Uint8Array, at: number): void {
+    const { start, pageBytes, writeUnitBytes, rewrite } = this.rules;
+    const offset = addr - start;
+    const page = this.own(Math.floor(offset / pageBytes));
+    const within = offset % pageBytes;
+    const unit = within / writeUnitBytes;
+    let bits = 0;
+    for (let i = 0; i < writeUnitBytes; i++) bits |= data[at + i]!;
+    if (page.tornErase && bits) this.violate("torn-page", addr, writeUnitBytes);
+    if (page.programmed[unit] && rewrite === "zero-only" && bits) {
+      const hasEcc = writeUnitBytes === 8;
+      this.violate(hasEcc ? "ecc-rewrite" : "rewrite", addr, writeUnitBytes);
       // The controller refuses: the old code word would no longer match.
       if (hasEcc) return;
     }
@@ -214,11 +230,12 @@ export class NorFlash {
     page.writes++;
     this.unitsWritten++;
     this.countBlockWrite(page, within, addr);
-    for (let i = 0; i < data.length; i++) {
+    for (let i = 0; i < writeUnitBytes; i++) {
       const before = page.bytes[within + i]!;
-      page.bytes[within + i] = before & data[i]!;
-      if (page.unstable) page.unstable[within + i]! &= data[i]!;
-      if ((before & data[i]!) !== data[i]) this.violate("needs-erase", addr + i, 1);
+      const wanted = data[at + i]!;
+      page.bytes[within + i] = before & wanted;
+      if (page.unstable) page.unstable[within + i]! &= wanted;
+      if ((before & wanted) !== wanted) this.violate("needs-erase", addr + i, 1);
     }
   }
 
@@ -285,4 +302,10 @@ export class NorFlash {
     if (this.violations.length < violationsKeptMax) this.violations.push(violation);
     if (this.strict) throw new FlashRuleBroken(violation);
   }
+}
+
+/** A view costs more than the few bytes that most reads want. */
+function copyBytes(from: Uint8Array, at: number, to: Uint8Array, toAt: number, count: number) {
+  if (count > 96) to.set(from.subarray(at, at + count), toAt);
+  else for (let i = 0; i < count; i++) to[toAt + i] = from[at + i]!;
 }

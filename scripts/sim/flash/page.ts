@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** One erase page with what the simulation knows about it. */
 export interface Page {
   bytes: Uint8Array;
@@ -13,6 +15,8 @@ export interface Page {
   shared: boolean;
   erases: number;
   writes: number;
+  /** of bytes and weak bits; "" = not known since the last change */
+  fingerprint: string;
 }
 
 /** Makes a page from its bytes; whatever is not blank counts as written. */
@@ -30,6 +34,7 @@ export function pageOf(bytes: Uint8Array, unitBytes: number, blockBytes: number)
     shared: false,
     erases: 0,
     writes: 0,
+    fingerprint: "",
   };
 }
 
@@ -52,4 +57,14 @@ export function blankPage(page: Page): void {
   page.unstable = null;
   page.blockWrites.fill(0);
   page.tornErase = false;
+}
+
+/** Eight characters that tell pages of different contents apart. */
+export function fingerprintOf(page: Page): string {
+  if (!page.fingerprint) {
+    const weak = page.unstable ?? "";
+    const sum = createHash("md5").update(page.bytes).update(weak).digest("base64");
+    page.fingerprint = sum.slice(0, 8);
+  }
+  return page.fingerprint;
 }

@@ -1,0 +1,106 @@
+import { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
+import { NorFlash } from "../sim/flash/norFlash.ts";
+import { rulesOf } from "../sim/flash/rules.ts";
+import { Bench, type Rig, type Standing } from "./bench.ts";
+import { bornSequence, type Material } from "./material.ts";
+import { freshPeer, type PeerState } from "./peer.ts";
+import { bootRecordBytes, type FlashView, fillJournal, viewOf } from "./view.ts";
+
+/** Most of a board's time that a flow may take: recovery waits ten minutes before it gives a slot its next chance. */
+export const flowLimitMs = 30 * 60_000;
+
+export const wants = (standing: Standing, want: Partial<PeerState>) => ({
+  ...standing,
+  peer: { ...structuredClone(standing.peer), ...want },
+});
+
+/** Makes a thing when it is asked for, once. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Devices of a material at the places where flows begin, made by going through the flows before. */
+export class Ground {
+  readonly born: Standing;
+  readonly claimed: () => Standing;
+  readonly #rig: Rig;
+
+  constructor(rig: Rig) {
+    this.#rig = rig;
+    const { board, storage } = rig.material;
+    const flash = new NorFlash(rulesOf(board), storage);
+    this.born = { flash, peer: freshPeer(), ms: 1_750_000_000_000 };
+    const claims = wants(this.born, { lifecycle: Lifecycle.ClaimPending });
+    this.claimed = once(() => this.after(claims, isClaimed(1)));
+  }
+
+  /** What stands after the device went through it without a cut, and some time after.
+   *  @throws Error when it does not end */
+  after(start: Standing, isDone: (bench: Bench) => boolean, settleMs = 2000): Standing {
+    const bench = new Bench(this.#rig, { ...start, flash: start.flash.fork() }, "core");
+    bench.sim.powerOn();
+    if (!bench.run(() => isDone(bench), flowLimitMs)) {
+      const said = JSON.stringify(bench.sim.log.slice(-5));
+      const { id } = this.#rig.material.board;
+      throw new Error(`${id}: a flow does not end without a cut: ${said}`);
+    }
+    bench.run(() => false, settleMs);
+    return bench.off();
+  }
+
+  /** A device that was switched on so often that its journal half has this room left. */
+  withRoom(start: Standing, roomBytes: number): Standing {
+    const flash = start.flash.fork();
+    fillJournal(this.#rig.material.board, flash, Math.max(roomBytes, bootRecordBytes));
+    return { ...start, flash };
+  }
+}
+
+export const isClaimed =
+  (epoch: number) =>
+  ({ peer: { state } }: Bench) =>
+    state.session?.epoch === epoch &&
+    state.lifecycle === Lifecycle.Operating &&
+    state.checkIn?.lifecycle === Lifecycle.Operating;
+
+export const runs =
+  (sequence: number) =>
+  ({ peer: { state } }: Bench) =>
+    state.checkIn?.runningSequence === sequence && state.checkIn.slotState === SlotState.Confirmed;
+
+export const hasSettings =
+  (revision: number) =>
+  ({ peer: { state } }: Bench) =>
+    state.checkIn?.settingsRevision === revision;
+
+/** The new image stands in its slot, and the device has just ended to start into it. */
+export const isOnTrial = ({ sim }: Bench) => sim.reboots > 0;
+
+export const hasFailed =
+  (sequence: number) =>
+  ({ peer: { state } }: Bench) =>
+    state.checkIn?.runningSequence === bornSequence &&
+    state.checkIn.slotState === SlotState.Confirmed &&
+    state.checkIn.failed?.sequence === sequence;
+
+/** Looks into the flash, because a wiped device has nothing more to say; only when something was written since. */
+export function isWiped(material: Material) {
+  const seen = new WeakMap<Bench, { operations: number; view: FlashView | null }>();
+  return (bench: Bench) => {
+    const { flash, running } = bench.sim;
+    const known = seen.get(bench);
+    if (!running || bench.peer.state.receipt === null) return false;
+    if (known?.operations !== flash.operations)
+      seen.set(bench, { operations: flash.operations, view: viewOf(material.board, flash) });
+    return seen.get(bench)!.view!.wipeStage === 3;
+  };
+}
+
+/** The claimed device with one bit of its running image gone: it has nothing to run. */
+export function damaged({ board }: Material, standing: Standing): Standing {
+  const image = standing.flash.image();
+  const at = board.plan.slotAPage * board.pageBytes + 64;
+  image[at]! &= image[at]! - 1;
+  return { ...standing, flash: new NorFlash(rulesOf(board), image) };
+}
