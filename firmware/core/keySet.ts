@@ -19,3 +19,12 @@ export function keySetInForce(k: Pick<Kit, "h" | "get">): KeySetRecord {
   const n = k.h.read(IdAt.KeySet + 2, 2);
   return [version, n[0]!, k.h.read(IdAt.Keys, 48 * n[1]!)];
 }
+
+/** The key set after `version` that waits for a release, null when there is none. */
+export function waitingKeySet(k: Pick<Kit, "get">, version: number): any {
+  for (let type = Rec.KeySetA; type <= Rec.KeySetB; type++) {
+    const set = k.get(type);
+    if (set && set[0] === version + 1 && set[4]) return set;
+  }
+  return null;
+}

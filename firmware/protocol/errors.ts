@@ -52,6 +52,10 @@ export const enum Code {
   WrongSlot = 120,
   ThresholdMissed = 121,
   TicketFloor = 122,
+  KeySetVersion = 123,
+  KeySetRoot = 124,
+  KeySetMalformed = 125,
+  KeySetTaken = 126,
 
   TrialVitals = 150,
   SettingUnknown = 151,

@@ -10,6 +10,10 @@ export const envelopeBytesMax = 4096;
 export const manifestCommandsMax = 32;
 /** Vitals that a manifest may bound for its trial: as many as SPEC.md §4.2 numbers, and one. */
 export const limitsMax = 12;
+/** Body of a key-set change: two roots of five keys, three release keys, three agent keys, heads. */
+export const keySetBodyBytesMax = 800;
+/** A root key's signature in a key-set change: LMS of height 10 is 1,500 B, key id and heads. */
+export const keySetSignatureBytesMax = 1600;
 /** CBOR nesting a decoder follows. */
 export const cborDepthMax = 8;
 /** Failed starts (crash, watchdog, refused health) that end a trial. */

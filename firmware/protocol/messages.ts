@@ -22,6 +22,7 @@ export const enum Msg {
   Wipe = 37,
   Settings = 38,
   No = 39,
+  Keys = 40,
 }
 
 /** The one life of a device: same numbers on device, wire, table and screen. */

@@ -102,6 +102,8 @@ export default (k: Kit, makeApp: () => App): void => {
         });
         break;
       case AppEvent.Order:
+        if (given && given[0] === Msg.Keys && !client.update)
+          client.update = slotPart(k, SlotPart.Keys)(client, given);
         if (given && given[0] !== Msg.Settings) return;
         [values, refused] = slotPart(k, SlotPart.Settings)(app.settings || {}, given);
         if (!given) return;

@@ -7,6 +7,7 @@ export const enum SlotPart {
   Vitals = 0,
   Trial = 1,
   Settings = 2,
+  Keys = 3,
 }
 
 /** Evaluates a part of the running slot and returns what it makes. Keep nothing of it that is not needed. */

@@ -108,8 +108,16 @@ test("an identity that is short, foreign or damaged is refused when read back", 
     copy[address - identityOffset]! ^= 1;
     return copy;
   };
-  expect(() => decodeIdentity(bytes.subarray(1))).toThrow(/expected 528 bytes, got 527/);
+  expect(() => decodeIdentity(bytes.subarray(1))).toThrow(/expected 544 bytes, got 543/);
   expect(() => decodeIdentity(damaged(0x20))).toThrow(/magic/);
   expect(() => decodeIdentity(damaged(0x60))).toThrow(/public part: expected CRC/);
   expect(() => decodeIdentity(damaged(0x110))).toThrow(/secret part: expected CRC/);
+});
+
+test("the root id stands behind the Wi-Fi fields and comes back", () => {
+  const rootId = new Uint8Array(16).fill(7);
+  const bytes = encodeIdentity({ ...decodeIdentity(encodeIdentity(identityInput)), rootId });
+  expect(bytes.slice(0x230 - 0x20)).toEqual(rootId);
+  expect(decodeIdentity(bytes).rootId).toEqual(rootId);
+  expect(decodeIdentity(encodeIdentity(identityInput)).rootId).toBeUndefined();
 });

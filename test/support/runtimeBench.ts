@@ -5,6 +5,7 @@ import { Rec } from "../../firmware/flash/journal.ts";
 import { Msg, SlotState } from "../../firmware/protocol/messages.ts";
 import type { App, Device } from "../../firmware/runtime/app.ts";
 import runtime from "../../firmware/runtime/main.ts";
+import keys from "../../firmware/runtime/parts/keys.ts";
 import settings from "../../firmware/runtime/parts/settings.ts";
 import trial from "../../firmware/runtime/parts/trial.ts";
 import vitals from "../../firmware/runtime/parts/vitals.ts";
@@ -29,7 +30,7 @@ export interface RuntimeBench {
 }
 
 /** The slot parts by their ids; in the bench's image each is one digit. */
-const slotParts = [vitals, trial, settings];
+const slotParts = [vitals, trial, settings, keys];
 const image = `${slotParts.map((_, id) => id).join("")}*/`;
 const slotPartPlaces = [...image.slice(1)].map((_, i) => image.length - i);
 

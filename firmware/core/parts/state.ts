@@ -3,6 +3,7 @@ import { Rec } from "../../flash/journal.ts";
 import type { Code } from "../../protocol/errors.ts";
 import { failTextCharsMax } from "../../protocol/limits.ts";
 import { SlotState } from "../../protocol/messages.ts";
+import { waitingKeySet } from "../keySet.ts";
 import type { Kit } from "../kit.ts";
 import { leaveSlot, readSlots, slotOf } from "../slots.ts";
 
@@ -38,6 +39,9 @@ export default (k: Kit): State => {
       // A downgrade ticket takes the floor back to what it says; nothing else lowers it.
       next[3] = s[6] || s[4] > next[3] ? s[4] : next[3];
       next[5] = next[6] = 0;
+      // A key set that waits for this release holds from the very record that confirms it.
+      const set = waitingKeySet(k, next[4]);
+      if (set && set[4] <= s[0]) next[4] = set[0];
       k.put(Rec.Slots, next);
       k.state = SlotState.Confirmed;
       me.calm();

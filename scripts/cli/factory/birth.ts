@@ -1,6 +1,7 @@
 import type { Board } from "../../../boards/index.ts";
 import type { BirthRecord } from "../../../firmware/protocol/birth.ts";
 import { batchKey, codeHash, deviceKey0, popKey } from "../../../firmware/protocol/host/kdf.ts";
+import { type LmsRole, rootIdOf } from "../../../firmware/protocol/host/keysetChange.ts";
 import { codeRandomBytes, labelUrl, makeCode } from "../../../firmware/protocol/host/labels.ts";
 import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { receiptPublic } from "../../../firmware/protocol/host/receipt.ts";
@@ -20,7 +21,8 @@ export interface BirthInput {
   /** KM of the agent, or the batch key lent to the line: one of the two */
   km?: Uint8Array;
   batchKey?: Uint8Array;
-  keySet: { version: number; threshold: number; releaseKeys: Uint8Array[] };
+  /** root: LMS root keys; without them the device can never take another key set */
+  keySet: { version: number; threshold: number; releaseKeys: Uint8Array[]; root?: LmsRole };
   agentHost: string;
   agentPort: number;
   labelHost: string;
@@ -71,6 +73,7 @@ export function makeBirth(input: BirthInput): Birth {
       keySetVersion: input.keySet.version,
       threshold: input.keySet.threshold,
       releaseKeys: input.keySet.releaseKeys,
+      rootId: input.keySet.root && rootIdOf(input.keySet.root),
       deviceKey: deviceKey0(kb, input.serial, salt),
       popKey: popKey(code),
       seed: input.random(32),

@@ -15,6 +15,8 @@ export interface IdentityInput {
   threshold: number;
   /** 1..3 LMS public keys of 48 bytes: LMS type, LM-OTS type, I, T[1] */
   releaseKeys: Uint8Array[];
+  /** T16 of the root role (keysetChange.ts), 16 bytes; omitted: no key set can ever follow this one */
+  rootId?: Uint8Array;
   /** DK₀, 32 bytes */
   deviceKey: Uint8Array;
   /** 32 bytes */
@@ -35,14 +37,14 @@ export interface IdentityInput {
 /** Where the identity begins in Storage: right after the header of file `slots`. */
 export const identityOffset = 0x20;
 /** Bytes of the whole identity. */
-export const identityBytes = 0x210;
+export const identityBytes = 0x220;
 
 const magic = "FLTLID01";
 const keyBytes = 48;
 const keysMax = 3;
 
 /** Encodes the identity for page 0, from offset 0x20 on.
- *  @returns 528 bytes
+ *  @returns 544 bytes
  *  @throws LayoutError IDENTITY_INVALID naming the field, its limit and what came
  *  Source: SPEC.md §2.1 */
 export function encodeIdentity(input: IdentityInput): Uint8Array {
@@ -82,6 +84,7 @@ export function encodeIdentity(input: IdentityInput): Uint8Array {
   put(0x180, exact("receiptSeed", input.receiptSeed, 24));
   u32(0x198, "crc", crc32(out.subarray(rel(0x110), rel(0x198))));
 
+  if (input.rootId) put(0x230, exact("rootId", input.rootId, 16));
   put(0x1a0, text("agentHost", input.agentHost, 46));
   view.setUint16(rel(0x1ce), whole("agentPort", input.agentPort, 0xffff), true);
   if (input.wifi) {
@@ -130,6 +133,7 @@ export function decodeIdentity(bytes: Uint8Array): IdentityInput {
     receiptSeed: cut(0x180, 24),
     agentHost: str(0x1a0, 46),
     agentPort: view.getUint16(rel(0x1ce), true),
+    ...(cut(0x230, 16).some((byte) => byte !== 0) ? { rootId: cut(0x230, 16) } : {}),
     ...(ssid ? { wifi: { ssid, password: str(0x1f0, 64) } } : {}),
   };
 }
