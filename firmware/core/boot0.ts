@@ -11,7 +11,7 @@ import { ResetReason, SlotState } from "../protocol/messages.ts";
 import type { Kit } from "./kit.ts";
 import type { State } from "./parts/state.ts";
 import { Part } from "./parts.ts";
-import { type BootRecord, countBoot, leaveSlot, readSlots, slotOf } from "./slots.ts";
+import { type BootRecord, countBoot, leaveSlot, noSlots, readSlots, slotOf } from "./slots.ts";
 
 declare const require: (name: string) => any;
 
@@ -39,7 +39,8 @@ declare const require: (name: string) => any;
     serial: idText(IdAt.Serial, 24),
     // What is evaluated keeps the scope it was evaluated in: here that is one number.
     part: (p: Part) => (h.run(partText(p)) as any)(k),
-    get: (type) => (k.part(Part.Journal) as Journal).get(type),
+    get: (type) =>
+      (k.part(Part.Journal) as Journal).get(type) || (type === Rec.Slots ? noSlots() : null),
     put: (type, value) => (k.part(Part.Journal) as Journal).put(type, value),
     hmac,
     cut,

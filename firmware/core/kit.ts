@@ -15,7 +15,7 @@ export interface Kit {
   image: string;
   /** Evaluates a part in place and returns what it makes. Nothing is kept: drop the result and it is gone. */
   part(part: Part): any;
-  /** The newest record of a type, null when there is none. */
+  /** The newest record of a type, null when there is none; there always is one of slots. */
   get(type: Rec): any;
   /** Appends a record; durable when it returns. @throws a Code of the flash */
   put(type: Rec, value: any): void;

@@ -19,13 +19,13 @@ export type SlotsRecord = [
 /** [boot count, boots of this trial, failures in a row, code of the last end (0 clean), its text] */
 export type BootRecord = [number, number, number, number, string];
 
-/** The slots record as it stands; nothing runs and nothing is known when there is none. */
-export function readSlots(k: { get(type: Rec): any }): SlotsRecord {
-  return k.get(Rec.Slots) || [2, null, null, 0, 0, 0, 0];
-}
+/** The slots record as it stands; `.boot0` gives noSlots when there is none. */
+export const readSlots = (k: { get(type: Rec): any }): SlotsRecord => k.get(Rec.Slots);
+/** Nothing runs and nothing is known. */
+export const noSlots = (): SlotsRecord => [2, null, null, 0, 0, 0, 0];
 
 /** The slot that is not active; 2 when nothing is active. */
-export const otherOf = (slots: SlotsRecord) => (slots[0] === 0 ? 1 : slots[0] === 1 ? 0 : 2);
+export const otherOf = (slots: SlotsRecord) => [1, 0, 2][slots[0]]!;
 export const slotOf = (slots: SlotsRecord, i: number) =>
   i < 2 ? (slots[i + 1] as SlotRecord | null) : null;
 

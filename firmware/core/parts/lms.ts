@@ -18,7 +18,7 @@ export interface Lms {
 export default (k: Kit): Lms => {
   const h = k.h;
   const u32 = (v: number) => [(v >>> 24) & 255, (v >> 16) & 255, (v >> 8) & 255, v & 255];
-  const cut = (b: Bytes, o: number, len: number) => new Uint8Array(b.buffer, b.byteOffset + o, len);
+  const cut = k.cut;
   const be = (b: Bytes, o: number) =>
     ((b[o]! << 24) | (b[o + 1]! << 16) | (b[o + 2]! << 8) | b[o + 3]!) >>> 0;
   /** Calls back with chain number and digit for each of the 51 digits of Q and its checksum. */
