@@ -1,3 +1,4 @@
+import { abPromise } from "./promises.ts";
 import type { Board } from "./types.ts";
 
 /** ESP32: Wi-Fi, 224 pages of Storage, speaks MQTT itself. */
@@ -10,6 +11,8 @@ export const esp32: Board = {
   pageBytes: 4096,
   writeUnitBytes: 4,
   rewrite: "any-1-to-0",
+  endurance: { erases: 100_000, blockBytes: 0, blockWritesMax: 0 },
+  protectedRanges: [],
   plan: {
     kind: "ab",
     slotAPage: 1,
@@ -20,6 +23,8 @@ export const esp32: Board = {
     corePage: 99,
     totalPages: 224,
   },
+  updates: "anywhere",
+  promise: abPromise,
   crypto: { sha256: true, aes: true },
   link: "mqtt",
   radio: { kind: "wifi", bitsPerS: 1_000_000 },
@@ -30,6 +35,7 @@ export const esp32: Board = {
     rssiDbm: 'require("Wifi").getDetails().rssi',
   },
   button: "!digitalRead(D0)",
+  pins: { button: "D0", led: "D2", txd: "D1", rxd: "D3" },
   watchdog: true,
   consoles: { usb: true, ble: true, telnet: true },
   budget: {
@@ -39,19 +45,25 @@ export const esp32: Board = {
     checkIn: { bytesMax: 250, radioMsMax: 2, flashWritesMax: 0.5, flashErasesMax: 0.05 },
   },
   sources: {
-    variables: "interpreter boards/ESP32.py: computed from heap at boot, at most 16383",
-    flashStart: "interpreter boards/ESP32.py saved_code: 0x320000, 224 pages of 4096",
+    variables: "interpreter boards/ESP32.py line 53: computed from heap at boot, at most 16383",
+    flashStart: "interpreter boards/ESP32.py lines 92-94: 0x320000, 224 pages of 4096",
     writeUnitBytes: "SPI NOR flash; esp_flash_write needs 4-byte alignment when encrypted: kept",
     rewrite: "SPI NOR flash clears any bit",
-    crypto: "interpreter boards/ESP32.py libraries CRYPTO, SHA256, AES",
+    endurance:
+      "SPI NOR of the module, 100,000 erases as its makers state; which chip is fitted: [H]",
+    protectedRanges: "interpreter targets/esp32/jshardware.c lines 824-832: no check at all",
+    updates: "SPEC.md §9: two slots",
+    promise: "SPEC.md §2, §8, §9; swept by npm run powercut",
+    radio: "IEEE 802.11b: the lowest rate that an access point may fall back to",
+    pins: "interpreter boards/ESP32.py lines 99-100; UART0 of the chip for its console",
+    crypto: "interpreter boards/ESP32.py lines 62-63: CRYPTO, SHA256, and AES that TLS brings",
     measure: "interpreter E.getAnalogVRef, E.getTemperature, Wifi.getDetails",
     budget: "design §5: framework 20 kB on Wi-Fi boards; core as large as parts need",
-    pageBytes: "interpreter boards/ESP32.py saved_code: page_size 4096",
+    pageBytes: "interpreter boards/ESP32.py line 93",
     plan: "SPEC.md §2: two slots of 48 pages, two pages of journal, the rest is core",
-    radio: "IEEE 802.11b: the lowest rate that an access point may fall back to",
-    link: "interpreter boards/ESP32.py: library NET over Wi-Fi",
-    serialPort: "interpreter boards/ESP32.py default_console EV_SERIAL1",
-    button: "interpreter boards/ESP32.py BTN1: pin D0, low while pressed",
+    link: "interpreter boards/ESP32.py line 60: library NET, over Wi-Fi",
+    serialPort: "interpreter boards/ESP32.py line 51: EV_SERIAL1",
+    button: "interpreter boards/ESP32.py line 100 BTN1: pin D0, low while pressed",
     watchdog: "interpreter E.enableWatchdog on ESP32",
     consoles:
       "interpreter boards/ESP32.py: EV_SERIAL1 by its USB bridge, libraries TELNET, BLUETOOTH",

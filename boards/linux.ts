@@ -1,3 +1,4 @@
+import { abPromise } from "./promises.ts";
 import type { Board } from "./types.ts";
 
 /** Espruino for Linux: flash is 256 pages of 1 kB in a file, TCP by the host. */
@@ -10,6 +11,8 @@ export const linux: Board = {
   pageBytes: 1024,
   writeUnitBytes: 4,
   rewrite: "any-1-to-0",
+  endurance: { erases: 0, blockBytes: 0, blockWritesMax: 0 },
+  protectedRanges: [],
   plan: {
     kind: "ab",
     slotAPage: 1,
@@ -20,11 +23,14 @@ export const linux: Board = {
     corePage: 137,
     totalPages: 256,
   },
+  updates: "anywhere",
+  promise: abPromise,
   crypto: { sha256: true, aes: false },
   link: "mqtt",
   radio: { kind: "none", bitsPerS: 0 },
   serialPort: "USB",
   measure: {},
+  pins: {},
   watchdog: false,
   consoles: { usb: true, ble: false, telnet: true },
   budget: {
@@ -34,20 +40,24 @@ export const linux: Board = {
     checkIn: { bytesMax: 250, radioMsMax: 0, flashWritesMax: 0.5, flashErasesMax: 0.05 },
   },
   sources: {
-    variables: "interpreter boards/LINUX.py: variables 0 = resizable",
+    variables: "interpreter boards/LINUX.py line 20: 0 = resizable",
     flashStart:
       "interpreter targets/linux: FLASH_START 0x10000000, 256 pages of 1024 in espruino.flash",
     writeUnitBytes: "the host has none; 4 is what the strictest of our other boards needs",
     rewrite: "targets/linux/jshardware.c: ANDs bits",
-    crypto: "interpreter boards/LINUX.py libraries CRYPTO, SHA256, AES_CCM: no AES-CTR",
+    endurance: "a file on the host wears nothing that counts",
+    protectedRanges: "interpreter targets/linux/jshardware.c: no check",
+    updates: "SPEC.md §9: two slots",
+    promise: "SPEC.md §2, §8, §9; swept by npm run powercut",
+    radio: "the host's own network: no radio of the board's",
+    crypto: "interpreter boards/LINUX.py lines 28-29: CRYPTO, SHA256, AES_CCM: no AES-CTR",
     measure: "the host gives neither battery nor reset reason",
     budget: "design §5: framework 20 kB on boards with a network",
     pageBytes: "interpreter targets/linux: FLASH_PAGE_SIZE 1024",
     plan: "SPEC.md §2: two slots of 64 pages, journal halves of four, the rest is core",
-    radio: "the host's own network: no radio of the board's",
     link: "the host's TCP",
-    serialPort: "interpreter boards/LINUX.py default_console EV_USBSERIAL",
+    serialPort: "interpreter boards/LINUX.py line 19: EV_USBSERIAL",
     watchdog: "the host has none",
-    consoles: "interpreter boards/LINUX.py: EV_USBSERIAL, library TELNET",
+    consoles: "interpreter boards/LINUX.py lines 19, 31: EV_USBSERIAL, TELNET",
   },
 };

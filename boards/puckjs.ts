@@ -1,3 +1,4 @@
+import { abPromise } from "./promises.ts";
 import type { Board } from "./types.ts";
 
 /** Puck.js: nRF52832, the smallest board. No network of its own: a gateway carries its frames. */
@@ -10,6 +11,11 @@ export const puckjs: Board = {
   pageBytes: 4096,
   writeUnitBytes: 4,
   rewrite: "zero-only",
+  endurance: { erases: 10_000, blockBytes: 512, blockWritesMax: 181 },
+  protectedRanges: [
+    { from: 0, to: 0x1f000 },
+    { from: 0x78000, to: 0x80000 },
+  ],
   plan: {
     kind: "ab",
     slotAPage: 1,
@@ -20,6 +26,8 @@ export const puckjs: Board = {
     corePage: 7,
     totalPages: 10,
   },
+  updates: "anywhere",
+  promise: abPromise,
   crypto: { sha256: true, aes: true },
   link: "serial",
   radio: { kind: "ble", bitsPerS: 1_000_000 },
@@ -30,6 +38,7 @@ export const puckjs: Board = {
     resetReason: "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
   },
   button: "digitalRead(BTN1)",
+  pins: { button: "D0", led: "D5", txd: "D28", rxd: "D29" },
   watchdog: true,
   consoles: { usb: false, ble: true, telnet: false },
   budget: {
@@ -40,15 +49,20 @@ export const puckjs: Board = {
   },
   sources: {
     variables: "interpreter boards/PUCKJS.py line 29",
-    flashStart: "interpreter boards/PUCKJS.py saved_code: (118 - 10) * 4096, 10 pages of 4096",
-    writeUnitBytes: "nRF52832 product specification, NVMC: word writes",
-    rewrite: "nRF52832 PS NVMC nWRITE 181 per 512 B: secrets are zeroed, nothing else is rewritten",
-    crypto: "interpreter boards/PUCKJS.py libraries CRYPTO, SHA256, AES",
+    flashStart: "interpreter boards/PUCKJS.py lines 82-85: (118 - 10) * 4096, 10 pages of 4096",
+    writeUnitBytes: "nRF52832 PS v1.4 §11 NVMC: word writes",
+    rewrite: "nRF52832 PS v1.4 §11 NVMC nWRITE: secrets are zeroed, nothing else is written twice",
+    endurance: "nRF52832 PS v1.4 §11.3 NVMC: 10,000 erase cycles, 181 writes (nWRITE) per 512 B",
+    protectedRanges: "interpreter targets/nrf5x/jshardware.c lines 2373-2376",
+    crypto: "interpreter boards/PUCKJS.py lines 38-39: CRYPTO, SHA256, AES",
     measure: "nRF52832 PS POWER.RESETREAS 0x40000400; interpreter NRF.getBattery, E.getTemperature",
     budget:
       "three core pages and 3.5 kB of page 0 (ADR 0001); design §5: framework 4.5 kB, app 3.6 kB",
-    pageBytes: "interpreter boards/PUCKJS.py saved_code: page_size 4096; nRF52832 PS NVMC",
+    pageBytes: "interpreter boards/PUCKJS.py line 84; nRF52832 PS v1.4 §11 NVMC",
     plan: "SPEC.md §2: one page of identity, two slots of two, two of journal, three of core",
+    updates: "SPEC.md §9: two slots",
+    promise: "SPEC.md §2, §8, §9; swept by npm run powercut",
+    pins: "interpreter boards/PUCKJS.py lines 26-27, 91, 97",
     radio: "Bluetooth 5 core specification: LE 1M PHY, what a gateway connects with",
     link: "nRF52832: BLE is its only radio, so a gateway carries its frames",
     serialPort: "interpreter: the Nordic UART service is the port Bluetooth",

@@ -11,14 +11,22 @@ export interface Board {
   /** smallest write, and what a second write to the same unit may do */
   writeUnitBytes: 1 | 4 | 8;
   rewrite: "any-1-to-0" | "zero-only";
+  endurance: Endurance;
+  /** what the driver refuses to write, in silence; absolute, `to` is exclusive; empty = nothing */
+  protectedRanges: readonly { from: number; to: number }[];
   plan: FlashPlan;
-  crypto: { sha256: boolean; aes: boolean };
+  /** "anywhere" = also while an image runs; "cable" = by the core alone, over the line of serialPort */
+  updates: "anywhere" | "cable";
+  /** what an interrupted or bad update leaves, in words that hold */
+  promise: string;
+  /** SHA-256 and AES-CTR of the interpreter; copies = a text in flash is copied to the stack to be hashed */
+  crypto: { sha256: boolean; aes: boolean; copies?: true };
   /** how it reaches the agent: "serial" = through a gateway, "mqtt" = TCP of its own */
   link: "serial" | "mqtt";
   /** what its frames travel by, and how fast: bits per second there, for the airtime of a check-in */
   radio: { kind: "ble" | "wifi" | "none"; bitsPerS: number };
   /** interpreter global of the port that a cable or gateway speaks to */
-  serialPort: "USB" | "Bluetooth" | "Serial1";
+  serialPort: "USB" | "Bluetooth" | "Serial1" | "Serial2";
   /** expression evaluated once before the port is used (pins, speed); absent = the port is ready at start */
   serialSetup?: string;
   /** expressions evaluated by hal/espruino on this board; absent = the board cannot measure it */
@@ -30,12 +38,15 @@ export interface Board {
   };
   /** pin expression that reads true while the rescue button is held; absent = no button */
   button?: string;
+  /** pins that the board has a use for, by what they are for; empty = none */
+  pins: Record<string, string>;
   watchdog: boolean;
   /** test builds on the real interpreter: vitals also tell variables in use, now and at most */
   probe?: boolean;
+  /** ways to a prompt that are open until the core closes them */
   consoles: { usb: boolean; ble: boolean; telnet: boolean };
   budget: { coreBytes: number; frameworkBytes: number; appBytes: number; checkIn?: CheckInBudget };
-  /** what each number above was read from or measured on */
+  /** what each number above was read from or measured on; [H] = only hardware can tell */
   sources: Record<string, string>;
 }
 
@@ -50,11 +61,22 @@ export interface CheckInBudget {
   flashErasesMax: number;
 }
 
-/** Page numbers, relative to flashStart; all counts in pages. `slots` = identity + slot A + slot B + journal. */
-export interface FlashPlan {
-  kind: "ab";
+/** What a page bears. 0 = no limit that is known. */
+export interface Endurance {
+  /** erases of one page */
+  erases: number;
+  /** between two erases, this many writes to one block of so many bytes */
+  blockBytes: number;
+  blockWritesMax: number;
+}
+
+/** Page numbers, relative to flashStart; all counts in pages. `slots` = identity + slots + journal.
+ *  - ab: two slots; one is written while the other one runs
+ *  - single: one slot, written by the core while nothing runs */
+export type FlashPlan = AbPlan | SinglePlan;
+
+interface Areas {
   slotAPage: number;
-  slotBPage: number;
   slotPages: number;
   journalPage: number;
   /** pages of one journal half; the journal has two halves, so it takes twice this */
@@ -62,4 +84,29 @@ export interface FlashPlan {
   corePage: number;
   /** pages of Storage in all; `core` and `.boot0` fill corePage … totalPages − 1 to the last byte */
   totalPages: number;
+}
+
+export interface AbPlan extends Areas {
+  kind: "ab";
+  slotBPage: number;
+}
+
+export interface SinglePlan extends Areas {
+  kind: "single";
+}
+
+/** A board that Fleetling does not run on, with the facts that decide it. */
+export interface ListedBoard {
+  id: string;
+  name: string;
+  chip: string;
+  variables: number;
+  /** why there is no plan, in numbers */
+  reason: string;
+  sources: Record<string, string>;
+}
+
+/** First pages of a plan's slots, slot A first. */
+export function slotStartPages(plan: FlashPlan): number[] {
+  return plan.kind === "ab" ? [plan.slotAPage, plan.slotBPage] : [plan.slotAPage];
 }

@@ -99,11 +99,17 @@ function decideBoot(k: Kit): void {
   k.boot = count.boot;
   k.resetReason =
     reason ||
-    (before[3] === Code.UpdateInstalled ? ResetReason.Update : before[3] ? ResetReason.Crash : 0);
+    (before[3] === Code.UpdateInstalled || (BOARD.cable && before[3] === Code.UpdateInCore)
+      ? ResetReason.Update
+      : before[3]
+        ? ResetReason.Crash
+        : 0);
   if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
   // Persisted before the random source is used: no number of an earlier start comes again.
   k.put(Rec.Boot, k.boot);
   if (!identityIsValid() || k.get(Rec.Wipe) || held || k.boot[2] >= trialFailsMax) return;
+  // For this start only: whatever becomes of the update, the next one runs what there is to run.
+  if (BOARD.cable && before[3] === Code.UpdateInCore) return;
   // Twice at most: the active slot, then the other one if it may run.
   for (let tries = 0; tries < 2; tries++) {
     const slots = readSlots(k);

@@ -1,3 +1,4 @@
+import { makeSha256 } from "../crypto/sha256.ts";
 import { Code } from "../protocol/errors.ts";
 import type { Bytes, Hal } from "./hal.ts";
 
@@ -10,7 +11,9 @@ declare const global: any;
 export function espruinoHal(): Hal {
   const flash = require("Flash");
   const storage = require("Storage");
-  const crypto = require("crypto");
+  const hash: (data: Bytes | string) => ArrayBuffer = BOARD.sha256
+    ? require("crypto").SHA256
+    : makeSha256(() => BOARD.watchdog && E.kickWatchdog());
   const read = (addr: number, len: number): Bytes => flash.read(len, BOARD.flashStart + addr);
   /** Runs op, checks the result, and once more when it did not take: programming the same again is allowed. */
   const twice = (op: () => void, took: () => boolean, code: Code) => {
@@ -24,9 +27,9 @@ export function espruinoHal(): Hal {
     str: E.toString,
     sha(data) {
       if (BOARD.probe) probe();
-      return new Uint8Array(crypto.SHA256(data));
+      return new Uint8Array(hash(BOARD.shaCopies ? E.toUint8Array(data) : data));
     },
-    hash: crypto.SHA256,
+    hash,
     crc: E.CRC32,
     aes: (key, data) =>
       new Uint8Array(AES.encrypt(data, key, { iv: new Uint8Array(16), mode: "CTR" })),

@@ -6,9 +6,11 @@ declare const E: {
   reboot(): void;
   setConsole(device: null, options: { force: boolean }): void;
   enableWatchdog(seconds: number, auto: boolean): void;
+  kickWatchdog(): void;
 };
 declare const AES: { encrypt(data: unknown, key: unknown, options: object): ArrayBuffer };
 declare function getTime(): number;
+declare function atob(text: string): string;
 declare namespace NodeJS {
   interface Process {
     /** the interpreter's: collects garbage, then counts variables */
@@ -30,6 +32,13 @@ declare const BOARD: {
   serialSetup: unknown;
   link: string;
   aes: boolean;
+  sha256: boolean;
+  /** a text in flash is copied to the stack to be hashed: bytes in RAM are not */
+  shaCopies: boolean;
+  /** one slot: what runs is given up before another is written */
+  single: boolean;
+  /** updates are taken by the core alone, over the line */
+  cable: boolean;
   watchdog: boolean;
   probe: boolean;
   /** bytes of a FETCH, at most blockBytesMax */

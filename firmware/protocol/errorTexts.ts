@@ -263,4 +263,10 @@ export const errorTexts: Record<Code, ErrorText> = {
   [Code.OutOfMemory]: text("OutOfMemory", "device",
     "The interpreter had no memory left.",
     "Make the app smaller; see the memory vital."),
+  [Code.UpdateByCableOnly]: text("UpdateByCableOnly", "cloud",
+    "This board takes updates at its cable only, and the offer came over the air.",
+    "Connect a gateway to its line; the device restarts into its core and takes the update there."),
+  [Code.UpdateInCore]: text("UpdateInCore", "device",
+    "The device restarted into its core to take an update there.",
+    nothing),
 };

@@ -82,4 +82,7 @@ export const enum Code {
   UpdateStarted = 217,
   WipeInProgress = 218,
   OutOfMemory = 219,
+
+  UpdateByCableOnly = 225,
+  UpdateInCore = 226,
 }

@@ -1,3 +1,4 @@
+import { slotStartPages } from "../../boards/index.ts";
 import type { DemoDevice } from "./fleet.ts";
 
 /** Where a power loss strikes. */
@@ -20,7 +21,7 @@ export function losePower(
   say: (text: string) => void,
 ): Promise<void> {
   const { plan, pageBytes, flashStart } = made.board;
-  const slotB = flashStart + plan.slotBPage * pageBytes;
+  const slotB = flashStart + slotStartPages(plan).at(-1)! * pageBytes;
   const slotEnd = slotB + plan.slotPages * pageBytes;
   return new Promise((resolve) => {
     let writes = 0;

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Board, boards } from "../../boards/index.ts";
+import { type Board, boards, slotStartPages } from "../../boards/index.ts";
 import { AgentProcess } from "../story/agentProcess.ts";
 import { type Json, until } from "../story/api.ts";
 import { GatewayProcess } from "../story/gatewayProcess.ts";
@@ -212,7 +212,7 @@ export async function playStory(
       await made.powerOff();
       const flash = made.flash();
       const { plan, pageBytes } = board;
-      for (const page of [plan.slotAPage, plan.slotBPage])
+      for (const page of slotStartPages(plan))
         flash.fill(0, page * pageBytes, page * pageBytes + 64);
       made.writeFlash(flash);
       made.powerOn();

@@ -4,6 +4,7 @@ import type { AddressInfo, Server } from "node:net";
 import { createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import mqtt, { type MqttClient } from "mqtt";
+import { encodeHelloWanted } from "../../firmware/protocol/host/handshake.ts";
 import { encodeLine, LineDecoder, linePayloadBytesMax } from "../../firmware/protocol/host/line.ts";
 import { messageBytesMax } from "../../firmware/protocol/limits.ts";
 import { Carriers } from "./carriers.ts";
@@ -22,6 +23,7 @@ export interface GatewayOptions {
   log?(text: string): void;
 }
 
+const helloWanted = encodeHelloWanted();
 /** Links at once: a site's worth. */
 export const linksMax = 1_000;
 /** Bytes that may wait for a line that does not take them. */
@@ -88,6 +90,8 @@ export class Gateway {
     }
     const link = new Link(stream, (bytes) => this.#up(link, bytes));
     this.#open.add(link);
+    // A board that is updated at its cable only waits for this knock; any other one just shakes hands again.
+    link.send(helloWanted);
     const gone = () => {
       if (!this.#open.delete(link)) return;
       link.close();

@@ -2,7 +2,7 @@ import { detokenise } from "../cli/build/pretokenise.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
-import { brokerNet, joinSerial } from "./carrier.ts";
+import { brokerNet, joinCable, joinSerial } from "./carrier.ts";
 import { type Device, type Mutation, makeDevice } from "./device.ts";
 import { isPacked, type Material } from "./material.ts";
 import { Peer, type PeerState } from "./peer.ts";
@@ -55,6 +55,8 @@ export class Bench {
       makeWorld: play === "core" ? (host) => rig.device.makeWorld(host) : undefined,
     });
     if (board.link === "serial") joinSerial(this.sim, this.peer, this.clock);
+    else if (board.updates === "cable")
+      joinCable(this.sim, this.peer, this.clock, () => this.peer.state.offer !== null);
   }
 
   /** @returns false when limitMs of the board's time passed without `done` */

@@ -1,3 +1,4 @@
+import { encodeHelloWanted } from "../../firmware/protocol/host/handshake.ts";
 import { encodeLine, LineDecoder } from "../../firmware/protocol/host/line.ts";
 import type { SimBoard } from "../sim/board/simBoard.ts";
 import type { VirtualClock } from "../sim/clock.ts";
@@ -14,10 +15,36 @@ export interface FarEnd {
 /** Joins a board's serial port with the peer. */
 export function joinSerial(sim: SimBoard, peer: FarEnd, clock: VirtualClock): void {
   const decoder = new LineDecoder();
+  const down = (bytes: Uint8Array) =>
+    void clock.after(wayMs, () => sim.feedSerial(encodeLine(bytes)));
   sim.onSerial((data) => {
-    for (const message of decoder.push(data)) clock.after(wayMs, () => peer.receive(message));
+    for (const message of decoder.push(data))
+      clock.after(wayMs, () => {
+        peer.send = down;
+        peer.receive(message);
+      });
   });
-  peer.send = (bytes) => void clock.after(wayMs, () => sim.feedSerial(encodeLine(bytes)));
+  peer.send = down;
+}
+
+const knockMs = 3000;
+
+/** Puts a cable on a board that has a network but is updated at its cable only: some time after each start the gateway
+ *  on it knocks, as long as an update is wanted.
+ *  @param isWanted asked at each knock */
+export function joinCable(
+  sim: SimBoard,
+  peer: FarEnd,
+  clock: VirtualClock,
+  isWanted: () => boolean,
+): void {
+  joinSerial(sim, peer, clock);
+  sim.onEvent((event) => {
+    if (event.kind !== "started") return;
+    clock.after(knockMs, () => {
+      if (isWanted()) sim.feedSerial(encodeLine(encodeHelloWanted()));
+    });
+  });
 }
 
 /** A network with one broker in it that speaks what a device needs of MQTT 3.1.1 (CONNECT, SUBSCRIBE, PUBLISH, PINGREQ)

@@ -82,6 +82,9 @@ export function makeFlows(rig: Rig, wanted: (name: FlowName) => boolean) {
     wipe: () => flow(wants(withSettings(), { wipe: "scrap", ...wiping }), isWiped(material), old),
     recovery: () => flow(damaged(material, offered("gentle")), runs(nextSequence), both),
   };
-  const flows = flowNames.filter(wanted).map((name): Flow => ({ name, ...makers[name]() }));
+  // With one slot there is no image to go back to: the order is refused without a write.
+  const isPlayed = (name: FlowName) => name !== "revert" || material.board.plan.kind === "ab";
+  const names = flowNames.filter((name) => isPlayed(name) && wanted(name));
+  const flows = names.map((name): Flow => ({ name, ...makers[name]() }));
   return { flows, ground };
 }

@@ -74,15 +74,22 @@ export const hasSettings =
   ({ peer: { state } }: Bench) =>
     state.checkIn?.settingsRevision === revision;
 
-/** The new image stands in its slot, and the device has just ended to start into it. */
-export const isOnTrial = ({ sim }: Bench) => sim.reboots > 0;
+/** The new image stands in its slot, and the device has just ended to start into it: at the cable it has restarted into
+ *  its core before. */
+export const isOnTrial = ({ sim }: Bench) => sim.reboots > (sim.board.updates === "cable" ? 1 : 0);
 
 export const hasFailed =
   (sequence: number) =>
-  ({ peer: { state } }: Bench) =>
-    state.checkIn?.runningSequence === bornSequence &&
-    state.checkIn.slotState === SlotState.Confirmed &&
-    state.checkIn.failed?.sequence === sequence;
+  ({ peer: { state }, sim }: Bench) => {
+    // With one slot nothing is left to run: the core is, and would take the next update.
+    const isSingle = sim.board.plan.kind === "single";
+    const { runningSequence, slotState, failed } = state.checkIn ?? {};
+    return (
+      runningSequence === (isSingle ? 0 : bornSequence) &&
+      slotState === (isSingle ? SlotState.Recovery : SlotState.Confirmed) &&
+      failed?.sequence === sequence
+    );
+  };
 
 /** Looks into the flash, because a wiped device has nothing more to say; only when something was written since. */
 export function isWiped(material: Material) {

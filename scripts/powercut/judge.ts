@@ -47,7 +47,12 @@ export function judgeStart(measure: Measure, bench: Bench, before: FlashView, sa
   return view;
 }
 
-function judgeImage({ flow, start, end }: Measure, view: FlashView, before: FlashView, say: Say) {
+function judgeImage(
+  { rig, flow, start, end }: Measure,
+  view: FlashView,
+  before: FlashView,
+  say: Say,
+) {
   if (view.floor < before.floor) say("downgrades", `floor ${before.floor} became ${view.floor}`);
   const isConfirmed = view.running?.[0] === end.running?.[0] && !view.slots[5];
   if (view.floor > start.floor && !(isConfirmed && view.floor === end.floor))
@@ -59,6 +64,9 @@ function judgeImage({ flow, start, end }: Measure, view: FlashView, before: Flas
   if (isTrial && other && other[0] < floor)
     say("lostState", "the way back is closed before the confirm");
   if (view.wipeStage || (flow.name === "recovery" && !view.running && !end.slots[5])) return;
+  // The promise of one slot: until the update is complete there may be no image, but the core takes it again.
+  const isSingle = rig.material.board.plan.kind === "single";
+  if (!view.running && isSingle && ["update", "trial"].includes(flow.name)) return;
   if (!view.running) say("unbootable", "no complete image is active");
   else if (!flow.sequences.includes(view.running[0]))
     say("downgrades", `sequence ${view.running[0]} runs`);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Board } from "../../boards/index.ts";
+import { type Board, slotStartPages } from "../../boards/index.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
 import { journal, Rec } from "../../firmware/flash/journal.ts";
@@ -60,7 +60,7 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
   const { plan, pageBytes, flashStart } = board;
   const slots: SlotsRecord = j.get(Rec.Slots) ?? noSlots;
   const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
-  const at = (slots[0] === 1 ? plan.slotBPage : plan.slotAPage) * pageBytes;
+  const at = slotStartPages(plan)[slots[0] === 1 ? 1 : 0]! * pageBytes;
   const text = slot && fork.read(flashStart + at, slot[1]);
   const key = j.get(Rec.Key);
   const deviceKey = fork.read(flashStart + IdAt.DeviceKey, 32);

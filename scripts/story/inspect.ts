@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Board } from "../../boards/index.ts";
+import { type Board, slotStartPages } from "../../boards/index.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 import { journal, Rec } from "../../firmware/flash/journal.ts";
 import { setHal } from "../../firmware/hal/current.ts";
@@ -38,7 +38,7 @@ export function inspectFlash(board: Board, storage: Uint8Array): FlashView {
   );
   const slots: SlotsRecord = j.get(Rec.Slots) ?? [2, null, null, 0, 0, 0, 0];
   const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
-  const at = (slots[0] === 1 ? plan.slotBPage : plan.slotAPage) * pageBytes;
+  const at = slotStartPages(plan)[slots[0] === 1 ? 1 : 0]! * pageBytes;
   const isWhole =
     slot !== null &&
     crc32(storage.subarray(at, at + slot[1])) >>> 0 === slot[2] &&

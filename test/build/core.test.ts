@@ -158,7 +158,9 @@ const coreOf = (dir: string) => ({
 });
 
 test("an unknown board is refused with the known ones", () => {
-  expect(() => boardById("puck")).toThrow(/BUILD_BOARD_UNKNOWN.*puckjs, esp32, linux, got "puck"/);
+  expect(() => boardById("puck")).toThrow(
+    /BUILD_BOARD_UNKNOWN.*one of puckjs, .*, linux, got "puck"/,
+  );
   expect(() => boardById("constructor")).toThrow(/BUILD_BOARD_UNKNOWN/);
 });
 

@@ -3,6 +3,7 @@ import { Code } from "../../protocol/errors.ts";
 import { Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
+import type { ClientState } from "./client.ts";
 import type { Send } from "./linkSerial.ts";
 
 const receiptEveryMs = 20_000;
@@ -13,12 +14,15 @@ const calmMs = 600_000;
 export default (k: Kit): void => {
   const w = k.get(Rec.Wipe);
   if (!w) {
+    const client: ClientState = k.part(Part.Connect)(() => undefined);
     // After a time without a failure the slot gets its next chance.
-    k.h.after(() => {
+    const calm = () => {
+      // Without native hashes a download can take longer than that, and only the core may take it.
+      if (BOARD.cable && client.update) return k.h.after(calm, calmMs);
       k.part(Part.State).calm();
       k.restart(Code.Ok);
-    }, calmMs);
-    k.part(Part.Connect)(() => undefined);
+    };
+    k.h.after(calm, calmMs);
     return;
   }
   if (w[0] === 1) {

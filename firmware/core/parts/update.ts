@@ -2,7 +2,7 @@ import { Rec } from "../../flash/journal.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { envelopeBytesMax, trialMinutesDefault } from "../../protocol/limits.ts";
-import { Msg } from "../../protocol/messages.ts";
+import { Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import { otherOf, readSlots, slotOf } from "../slots.ts";
@@ -51,10 +51,10 @@ export default (k: Kit) =>
       }, stallMs);
       say([Msg.Fetch, download ? 1 : 0, sequence, offset, left()]);
     };
-    const restartWhenReady = (holds: number) => {
+    const restartWhenReady = (code: Code, holds: number) => {
       if (holds < holdsMax && c.app(AppEvent.Ready, c) === false)
-        k.h.after(() => restartWhenReady(holds + 1), holdMs);
-      else k.h.after(() => k.restart(Code.UpdateInstalled), 500);
+        k.h.after(() => restartWhenReady(code, holds + 1), holdMs);
+      else k.h.after(() => k.restart(code), 500);
     };
     const end = (code: Code) => {
       if (stall) k.h.cancel(stall);
@@ -62,7 +62,7 @@ export default (k: Kit) =>
       // An installed one keeps its place until the restart: the agent goes on offering what does not run yet.
       if (code !== Code.UpdateInstalled) c.update = null;
       say([Msg.Event, code, sequence, offset, ""]);
-      if (code === Code.UpdateInstalled) restartWhenReady(0);
+      if (code === Code.UpdateInstalled) restartWhenReady(code, 0);
       else c.refusal = [sequence, code];
     };
     const failed = (e: unknown) => end(typeof e === "number" ? e : Code.OutOfMemory);
@@ -72,7 +72,7 @@ export default (k: Kit) =>
       const running = slotOf(slots, slots[0]);
       const last = k.get(Rec.Failed);
       const battery = BOARD.batteryMv;
-      const slot = slots[0] === 2 ? 0 : otherOf(slots);
+      const slot = BOARD.single || slots[0] === 2 ? 0 : otherOf(slots);
       const ticket = plan[8] === null ? 0 : 1;
       if (ticket && plan[8] !== slots[3]) throw Code.TicketFloor;
       if (!ticket && plan[0] < slots[3]) throw Code.SequenceBelowFloor;
@@ -81,8 +81,12 @@ export default (k: Kit) =>
       if (plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
       if (last && k.same(last[1], k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
       if (battery !== undefined && battery < plan[5]) throw Code.BatteryTooLow;
-      // The other slot stops counting as an image before its first page is erased.
+      // The slot stops counting as an image before its first page is erased.
       slots[slot + 1] = null;
+      if (BOARD.single) {
+        slots[0] = 2;
+        slots[5] = slots[6] = 0;
+      }
       k.put(Rec.Slots, slots);
       const minutes = plan[4] || trialMinutesDefault;
       download = [plan[0], plan[1], plan[2], plan[3], slot, 0, minutes, plan[6], ticket];
@@ -136,7 +140,11 @@ export default (k: Kit) =>
       ask();
     };
     if (download) offset = download[5];
-    if (manifestBytes > envelopeBytesMax) end(Code.ManifestTooLarge);
+    if (BOARD.cable && k.state !== SlotState.Recovery) {
+      // The core takes it, with the line to itself and no app that waits; over the air nobody does.
+      if (BOARD.link === "mqtt") end(Code.UpdateByCableOnly);
+      else restartWhenReady(Code.UpdateInCore, 0);
+    } else if (manifestBytes > envelopeBytesMax) end(Code.ManifestTooLarge);
     else ask();
     return {
       block(m) {

@@ -52,8 +52,9 @@ export default (k: Kit) =>
         if (slots[0] !== 2) j.put(Rec.Slots, none);
         for (let a = BOARD.slotA; a < BOARD.slotA + BOARD.slotBytes; a += BOARD.pageBytes)
           k.h.erase(a);
-        for (let a = BOARD.slotB; a < BOARD.slotB + BOARD.slotBytes; a += BOARD.pageBytes)
-          k.h.erase(a);
+        if (!BOARD.single)
+          for (let a = BOARD.slotB; a < BOARD.slotB + BOARD.slotBytes; a += BOARD.pageBytes)
+            k.h.erase(a);
       }
       j.shed(
         (t) =>
@@ -65,7 +66,8 @@ export default (k: Kit) =>
         pages,
         k.cut(k.h.sha(k.h.text(addr, BOARD.slotBytes)), 0, 8),
       ];
-      const coverage = scrap ? [region("slotA", BOARD.slotA), region("slotB", BOARD.slotB)] : [];
+      const coverage = scrap ? [region("slotA", BOARD.slotA)] : [];
+      if (scrap && !BOARD.single) coverage.push(region("slotB", BOARD.slotB));
       const body = k.encode([1, k.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);
       const lms: Lms = k.part(Part.Lms);
       j.put(Rec.Receipt, [

@@ -1,4 +1,4 @@
-import { type Board, boards } from "../../../boards/index.ts";
+import { type Board, boards, listedBoards, slotStartPages } from "../../../boards/index.ts";
 import { BuildError } from "./errors.ts";
 
 /** Where parts lie, for the one text that needs to know. */
@@ -13,10 +13,17 @@ export interface PartTables {
 export type BoardFields = Record<string, string>;
 
 /** Looks a board up by id.
- *  @throws BuildError BUILD_BOARD_UNKNOWN, listing the boards there are */
+ *  @throws BuildError BUILD_BOARD_UNKNOWN, listing the boards there are; BUILD_BOARD_NO_PLAN for one that is only listed */
 export function boardById(id: string): Board {
   const board = Object.hasOwn(boards, id) ? boards[id] : undefined;
   if (board) return board;
+  const listed = Object.hasOwn(listedBoards, id) ? listedBoards[id] : undefined;
+  if (listed)
+    throw new BuildError({
+      code: "BUILD_BOARD_NO_PLAN",
+      found: `board ${id}: expected a flash plan, got none. ${listed.reason}`,
+      remedy: `Choose one of ${Object.keys(boards).join(", ")}`,
+    });
   throw new BuildError({
     code: "BUILD_BOARD_UNKNOWN",
     found: `board: expected one of ${Object.keys(boards).join(", ")}, got "${id}"`,
@@ -31,14 +38,17 @@ export function boardById(id: string): Board {
 export function boardFields(board: Board, tables: PartTables = {}): BoardFields {
   const { plan, pageBytes } = board;
   const absent = "void 0";
+  const [slotA, slotB] = slotStartPages(plan);
   const fields: BoardFields = {
     id: JSON.stringify(board.id),
     flashStart: String(board.flashStart),
     pageBytes: String(pageBytes),
     writeUnitBytes: String(board.writeUnitBytes),
     rewrite: JSON.stringify(board.rewrite),
-    slotA: String(plan.slotAPage * pageBytes),
-    slotB: String(plan.slotBPage * pageBytes),
+    slotA: String(slotA! * pageBytes),
+    slotB: String((slotB ?? slotA!) * pageBytes),
+    single: String(plan.kind === "single"),
+    cable: String(board.updates === "cable"),
     slotBytes: String(plan.slotPages * pageBytes),
     journal: String(plan.journalPage * pageBytes),
     journalHalfBytes: String(plan.journalHalfPages * pageBytes),
@@ -49,6 +59,7 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
     link: JSON.stringify(board.link),
     aes: String(board.crypto.aes),
     sha256: String(board.crypto.sha256),
+    shaCopies: String(board.crypto.copies ?? false),
     watchdog: String(board.watchdog),
     probe: String(board.probe ?? false),
     // A block is in memory about five times while its frame is opened: small boards ask for half.

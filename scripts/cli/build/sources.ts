@@ -25,7 +25,7 @@ export async function reservedNames(further: string[] = []): Promise<string[]> {
 
 /** The framework's sources for a board: the core's parts by the enum in core/parts.ts, `.boot0`,
  *  the runtime, its slot parts by the enum in runtime/slotParts.ts.
- *  A part `Link` is linkMqtt.ts or linkSerial.ts, by how the board reaches the agent.
+ *  A part `Link` is linkMqtt.ts, linkSerial.ts or linkCable.ts, by how the board reaches the agent and who may update it.
  *  @throws BuildError BUILD_PART_MISSING when a part has no file */
 export function frameworkSources(board: Board): {
   parts: PartSource[];
@@ -35,7 +35,7 @@ export function frameworkSources(board: Board): {
 } {
   const core = join(firmwareRoot, "core");
   const runtime = join(firmwareRoot, "runtime");
-  const link = board.link === "mqtt" ? "Mqtt" : "Serial";
+  const link = board.link === "serial" ? "Serial" : board.updates === "cable" ? "Cable" : "Mqtt";
   const parts = partFiles(join(core, "parts.ts"), "Part", link);
   return {
     parts: parts.map((part) => ({ ...part, cold: coldParts.includes(part.id) })),

@@ -11,7 +11,8 @@ interface Watch {
 
 /** Pins, watches and chip registers. */
 export function pinGlobals(machine: Machine): Record<string, unknown> {
-  const names = Array.from({ length: pinCount }, (_, i) => `D${i}`);
+  const numbered = Array.from({ length: pinCount }, (_, i) => `D${i}`);
+  const names = new Set([...numbered, ...Object.values(machine.board.pins)]);
   const globals: Record<string, unknown> = {};
   const write = (pin: unknown, value: unknown) => {
     machine.battery.spend("digitalWrite");

@@ -15,25 +15,17 @@ export interface FlashRules {
   blockWritesMax: number;
 }
 
-/** The rules of a board.
- *  @returns rules of its Storage area; the nRF52832 limit of 181 writes per 512 bytes applies to its word-writing boards
- *  Source: nRF52832 PS NVMC nWRITE; interpreter targets/nrf5x/jshardware.c write protection */
+/** The rules of a board's Storage area, as its file states them. */
 export function rulesOf(board: Board): FlashRules {
-  const nrf52832 = board.chip === "nRF52832";
   return {
     start: board.flashStart,
     pageBytes: board.pageBytes,
     pages: board.plan.totalPages,
     writeUnitBytes: board.writeUnitBytes,
     rewrite: board.rewrite,
-    protectedRanges: nrf52832
-      ? [
-          { from: 0, to: 0x1f000 },
-          { from: 0x78000, to: 0x80000 },
-        ]
-      : [],
-    blockBytes: nrf52832 ? 512 : 0,
-    blockWritesMax: nrf52832 ? 181 : 0,
+    protectedRanges: board.protectedRanges,
+    blockBytes: board.endurance.blockBytes,
+    blockWritesMax: board.endurance.blockWritesMax,
   };
 }
 

@@ -1,0 +1,67 @@
+import { abPromise } from "./promises.ts";
+import type { Board } from "./types.ts";
+
+/** ESP32-S3: as ESP32, with a telnet console. */
+export const esp32s3: Board = {
+  id: "esp32s3",
+  name: "ESP32-S3",
+  chip: "ESP32-S3",
+  variables: "runtime",
+  flashStart: 0x320000,
+  pageBytes: 4096,
+  writeUnitBytes: 4,
+  rewrite: "any-1-to-0",
+  endurance: { erases: 100_000, blockBytes: 0, blockWritesMax: 0 },
+  protectedRanges: [],
+  plan: {
+    kind: "ab",
+    slotAPage: 1,
+    slotBPage: 49,
+    slotPages: 48,
+    journalPage: 97,
+    journalHalfPages: 1,
+    corePage: 99,
+    totalPages: 224,
+  },
+  updates: "anywhere",
+  promise: abPromise,
+  crypto: { sha256: true, aes: true },
+  link: "mqtt",
+  radio: { kind: "wifi", bitsPerS: 1_000_000 },
+  serialPort: "Serial1",
+  measure: {
+    batteryMv: "E.getAnalogVRef()*1000",
+    temperatureDeciC: "E.getTemperature()*10",
+    rssiDbm: 'require("Wifi").getDetails().rssi',
+  },
+  button: "digitalRead(BTN1)",
+  pins: { button: "D0", led: "D2" },
+  watchdog: true,
+  consoles: { usb: true, ble: true, telnet: true },
+  budget: { coreBytes: 32_000, frameworkBytes: 20_000, appBytes: 170_000 },
+  sources: {
+    variables:
+      "interpreter boards/ESP32S3_IDF4.py line 65: computed from heap at boot, at most 16383",
+    flashStart: "interpreter boards/ESP32S3_IDF4.py lines 104-107: 0x320000, 224 pages of 4096",
+    pageBytes: "interpreter boards/ESP32S3_IDF4.py lines 104-107",
+    writeUnitBytes: "SPI NOR flash; esp_flash_write needs 4-byte alignment when encrypted: kept",
+    rewrite: "SPI NOR flash clears any bit",
+    endurance:
+      "SPI NOR of the module, 100,000 erases as its makers state; which chip is fitted: [H]",
+    protectedRanges: "interpreter targets/esp32/jshardware.c lines 824-832: no check at all",
+    plan: "SPEC.md §2: as ESP32",
+    updates: "SPEC.md §9: two slots",
+    promise: "SPEC.md §2, §8, §9; swept by npm run powercut",
+    crypto:
+      "interpreter boards/ESP32S3_IDF4.py lines 74-75: CRYPTO, SHA256, and AES that TLS brings (make/crypto/ESP32_IDF4.make line 22)",
+    link: "interpreter boards/ESP32S3_IDF4.py: library NET, over Wi-Fi",
+    radio: "IEEE 802.11b: the lowest rate that an access point may fall back to",
+    serialPort: "interpreter boards/ESP32S3_IDF4.py line 63: EV_SERIAL1",
+    measure: "interpreter E.getAnalogVRef, E.getTemperature, Wifi.getDetails; no reset reason",
+    button: "interpreter boards/ESP32S3_IDF4.py lines 112-113 BTN1: pin D0, inverted in software",
+    pins: "interpreter boards/ESP32S3_IDF4.py lines 112-113",
+    watchdog: "interpreter targets/esp32/jshardware.c lines 487-495",
+    consoles: "interpreter boards/ESP32S3_IDF4.py: EV_SERIAL1, BLUETOOTH; line 76: TELNET built in",
+    budget: "design §5: framework 20 kB on Wi-Fi boards; core as large as parts need",
+  },
+};

@@ -1,0 +1,68 @@
+import { singlePromise } from "./promises.ts";
+import type { Board } from "./types.ts";
+
+/** Pixl.js: nRF52832 with a display. Nine pages and no SHA-256: the core needs four of them, so there is one slot. */
+export const pixljs: Board = {
+  id: "pixljs",
+  name: "Pixl.js",
+  chip: "nRF52832",
+  variables: 2950,
+  flashStart: 0x6d000,
+  pageBytes: 4096,
+  writeUnitBytes: 4,
+  rewrite: "zero-only",
+  endurance: { erases: 10_000, blockBytes: 512, blockWritesMax: 181 },
+  protectedRanges: [
+    { from: 0, to: 0x1f000 },
+    { from: 0x78000, to: 0x80000 },
+  ],
+  plan: {
+    kind: "single",
+    slotAPage: 1,
+    slotPages: 2,
+    journalPage: 3,
+    journalHalfPages: 1,
+    corePage: 5,
+    totalPages: 9,
+  },
+  updates: "cable",
+  promise: singlePromise,
+  crypto: { sha256: false, aes: false },
+  link: "serial",
+  radio: { kind: "ble", bitsPerS: 1_000_000 },
+  serialPort: "Bluetooth",
+  measure: {
+    batteryMv: "NRF.getBattery()*1000",
+    temperatureDeciC: "E.getTemperature()*10",
+    resetReason: "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
+  },
+  button: "digitalRead(BTN1)",
+  pins: { button: "H1", led: "H0", txd: "D1", rxd: "D0" },
+  watchdog: true,
+  consoles: { usb: false, ble: true, telnet: false },
+  budget: { coreBytes: 19_900, frameworkBytes: 4_500, appBytes: 3_600 },
+  sources: {
+    variables: "interpreter boards/PIXLJS.py line 26",
+    flashStart: "interpreter boards/PIXLJS.py lines 87-90: (118 - 9) * 4096, 9 pages of 4096",
+    pageBytes: "interpreter boards/PIXLJS.py line 89; nRF52832 PS v1.4 §11 NVMC",
+    writeUnitBytes: "nRF52832 PS v1.4 §11 NVMC: word writes",
+    rewrite: "nRF52832 PS v1.4 §11 NVMC nWRITE: secrets are zeroed, nothing else is written twice",
+    endurance: "nRF52832 PS v1.4 §11.3 NVMC: 10,000 erase cycles, 181 writes (nWRITE) per 512 B",
+    protectedRanges: "interpreter targets/nrf5x/jshardware.c lines 2373-2376",
+    plan: "SPEC.md §2: identity, one slot of two pages, two of journal, four of core; two slots would leave two for the core",
+    updates: "SPEC.md §2: one slot, so only the core writes it",
+    promise: "SPEC.md §2, §8, §9; swept by npm run powercut",
+    crypto:
+      "interpreter boards/PIXLJS.py lines 38-40: CRYPTO (SHA-1 only), SHA256 and AES left out",
+    link: "nRF52832: BLE is its only radio, so a gateway carries its frames",
+    radio: "Bluetooth 5 core specification: LE 1M PHY, what a gateway connects with",
+    serialPort: "interpreter: the Nordic UART service is the port Bluetooth",
+    measure:
+      "nRF52832 PS v1.4 POWER.RESETREAS 0x40000400; interpreter NRF.getBattery, E.getTemperature. Brown-out reads as power-on",
+    button: "interpreter boards/PIXLJS.py line 97 BTN1: pin H1, negated in software",
+    pins: "interpreter boards/PIXLJS.py lines 23-24, 96, 97",
+    watchdog: "interpreter targets/nrf5x/jshardware.c jshEnableWatchDog",
+    consoles: "interpreter boards/PIXLJS.py line 22: Serial1 until Bluetooth connects; no USB",
+    budget: "four core pages and the rest of page 0 (ADR 0001); framework and app as on Puck.js",
+  },
+};

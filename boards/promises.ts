@@ -1,0 +1,14 @@
+/** What each way to update promises. A sentence here is a claim that the power-cut sweep plays. */
+
+export const abPromise =
+  "An update is written beside the running image and tried. Whatever fails, also the power at any moment, leaves " +
+  "the old or the new image complete, and it runs.";
+
+export const abCablePromise =
+  "As with two slots, but an update is taken by the core alone, over the line: the running image rests for so long, " +
+  "and is what runs again when the update ends early.";
+
+export const singlePromise =
+  "An update is taken by the core alone, over the line; no image overwrites itself. From its first byte to its last " +
+  "there is no image: a cut at any moment leaves the core, which takes the update again. Never bricked, but there is " +
+  "nothing to fall back to.";
