@@ -64,7 +64,9 @@ export function createContact(ports: AgentPorts): Contact {
       ports.log.error({ route, serial: serialHint, err: error }, "a message was not handled");
       return;
     }
-    const options = error instanceof Refusal ? error.options : { isRecorded: true };
+    // A malformed HELLO is as unauthenticated as any other: it leaves no trace.
+    const isHello = incoming.bytes[0] !== Msg.Frame && incoming.bytes[1] === Msg.Hello;
+    const options = error instanceof Refusal ? error.options : { isRecorded: !isHello };
     const serial = options.serial ?? serialHint;
     ports.log.debug({ route, serial, code: error.code }, error.message);
     if (options.isRecorded && serial !== null) {

@@ -53,9 +53,9 @@ export function seededBytes(seed: number): (count: number) => Uint8Array {
     });
 }
 
-/** Opens a bench. */
-export async function openDeviceBench(): Promise<DeviceBench> {
-  const store = await openSqliteStore({ path: ":memory:", durability: "normal" });
+/** Opens a bench. @param path of its database; default in memory */
+export async function openDeviceBench(path = ":memory:"): Promise<DeviceBench> {
+  const store = await openSqliteStore({ path, durability: "normal" });
   const quiet = () => undefined;
   const random = { bytes: seededBytes(1) };
   const edge = () => ({ random, nowMs: bench.nowMs });

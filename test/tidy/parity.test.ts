@@ -68,6 +68,16 @@ describe("time rules", () => {
   });
 });
 
+describe("SECURITY.md", () => {
+  const claims = tableRows(read("firmware/SECURITY.md"), "attacker", "what holds", "file", "test");
+  it("names a test for each kind of claim", () => {
+    expect(claims.length).toBeGreaterThan(12);
+  });
+  it.each(claims)("%s: %s is shown by %s, %s", (_attacker, _claim, file, title) => {
+    expect(read(file!)).toContain(`"${title}"`);
+  });
+});
+
 describe("RUNBOOK.md", () => {
   const runbook = read("cloud-agent/RUNBOOK.md");
   const settings = tableRows(runbook, "variable", "setting", "default", "meaning");
