@@ -16,6 +16,10 @@ const silenceMsMax = 120_000;
 
 async function main(): Promise<number> {
   let options: Options;
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+    return 0;
+  }
   try {
     options = readOptions(process.argv.slice(2));
   } catch (error) {

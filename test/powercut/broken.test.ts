@@ -4,7 +4,10 @@ import type { Mutation } from "../../scripts/powercut/device.ts";
 import type { FlowName } from "../../scripts/powercut/flows.ts";
 import type { Finding } from "../../scripts/powercut/judge.ts";
 import { type Material, makeMaterial } from "../../scripts/powercut/material.ts";
-import { sweepBoard } from "../../scripts/powercut/plan.ts";
+import { readOptions } from "../../scripts/powercut/options.ts";
+import { findPoint, type News, sweepBoard } from "../../scripts/powercut/plan.ts";
+import { Report } from "../../scripts/powercut/report.ts";
+import { playPoint } from "../../scripts/powercut/sweep.ts";
 
 let puckjs: Material;
 beforeAll(async () => {
@@ -90,6 +93,32 @@ describe("the sweep sees a design that is broken on purpose", () => {
   it("a Storage that is not filled to its end, with the journal behind the last file", async () => {
     const found = await caught("claim", [], unfilled(puckjs));
     expect(found).toContain("unbootable: the interpreter erased Storage");
+  });
+
+  it("and prints a line that plays what it found again", async () => {
+    const from = "slots[6] = d[6];";
+    const broken = { file: "core/parts/update.ts", from, to: `${from} slots[3] = d[3];` };
+    const rig = await makeRig(puckjs, [broken]);
+    const sweep = { rig, flows: ["update" as const], seed: 3, draws: 0, limit: 60, boardCuts: 1 };
+    const said: string[] = [];
+    const report = new Report(readOptions(["--board", "puckjs"]), (text) => void said.push(text));
+    let first: News | null = null;
+    sweepBoard({ ...sweep, variants: 0 }, (news) => {
+      report.take(news);
+      if (news.kind === "bad") first ??= news;
+    });
+    const bad = first as unknown as Extract<News, { kind: "bad" }>;
+    expect(said[0]).toBe(`npm run powercut -- --replay ${bad.id}`);
+    const { recorded, point, seed, play } = findPoint(
+      rig,
+      readOptions(["--replay", bad.id]).replay!,
+    );
+    expect(playPoint(recorded, point, seed, play)).toEqual(bad.findings);
+    expect(report.isGood).toBe(false);
+    const { cuts, ...summary } = report.summary();
+    expect(cuts).toBe(61);
+    expect(summary).toMatchObject({ models: 4, flows: 1, boards: 1, unbootable: 0, stuck: 0 });
+    expect(summary.lostState).toBeGreaterThan(0);
   });
 
   it("says so when a passage to be broken is not there", async () => {
