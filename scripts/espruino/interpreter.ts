@@ -19,12 +19,13 @@ const probeText = `print("SHAPE"+JSON.stringify([process.env.VERSION,process.mem
 require("Flash").getPage(0x10000000).length,process.env.STORAGE||process.env.FLASH]))`;
 
 /** Runs a small program in the interpreter and returns what it printed.
- *  @throws Error when it prints no marker within 10 s */
+ *  @throws Error when it prints no marker within limitMs */
 export function runProgram(
   bin: string,
   text: string,
   marker: string,
   dir = freshDir(),
+  limitMs = 10_000,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const file = join(dir, "program.js");
@@ -40,9 +41,11 @@ export function runProgram(
     const timer = setTimeout(
       () =>
         end(
-          new Error(`interpreter ${bin}: expected "${marker}" within 10 s, got ${out.slice(-300)}`),
+          new Error(
+            `interpreter ${bin}: expected "${marker}" within ${limitMs / 1000} s, got ${out.slice(-300)}`,
+          ),
         ),
-      10_000,
+      limitMs,
     );
     child.stdout.on("data", (d: Buffer) => {
       out += d.toString("latin1");
