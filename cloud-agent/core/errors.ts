@@ -92,6 +92,21 @@ export const errorKinds: Record<number, ErrorKind> = {
     status: 422,
     next: "Send the very payload that was signed.",
   },
+  [Code.SettingUnknown]: {
+    name: "SettingUnknown",
+    status: 422,
+    next: "Read the release's declared settings at /v1/releases/{sequence}.",
+  },
+  [Code.SettingType]: {
+    name: "SettingType",
+    status: 422,
+    next: "Set a value of the declared type; the detail shows the declaration.",
+  },
+  [Code.SettingRange]: {
+    name: "SettingRange",
+    status: 422,
+    next: "Set a value within the declared range or choices; the detail shows them.",
+  },
   [Code.ManifestMalformed]: manifest("ManifestMalformed"),
   [Code.ManifestTooLarge]: manifest("ManifestTooLarge"),
   [Code.ManifestOutsideProfile]: manifest("ManifestOutsideProfile"),

@@ -1,4 +1,4 @@
-/** Orders to one device: wipe, revert, settings. An order is a wish; only the device's answer makes it a fact. */
+/** Orders to one device: wipe, revert, labels. An order is a wish; only the device's answer makes it a fact. */
 import { Code } from "../../firmware/protocol/errors.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
@@ -10,8 +10,6 @@ export interface Edge {
   random: Random;
   nowMs: number;
 }
-
-export type SettingValues = Record<string, number | string | boolean>;
 
 const wipeModeNames: Record<number, string> = {
   [WipeMode.Resale]: "resale",
@@ -135,34 +133,6 @@ export async function orderRevert(
   return ordered;
 }
 
-/** Wishes settings for a device under the next revision. The same values again change nothing.
- *  @throws AgentError UnknownDevice, DeviceNotOperating */
-export async function wishSettings(
-  tx: Tx,
-  request: { serial: string; values: SettingValues; person: string },
-  nowMs: number,
-): Promise<DeviceRecord> {
-  const device = await needOperating(tx, request.serial);
-  const present = device.wantedSettings ?? null;
-  if (present && sameSettings(present.values, request.values)) return device;
-  const revision = Math.max(present?.revision ?? 0, device.settingsRevision) + 1;
-  const wished: DeviceRecord = {
-    ...device,
-    wantedSettings: { revision, values: request.values },
-  };
-  await tx.putDevice(wished);
-  await tx.appendEvent(
-    {
-      kind: "settingsChanged",
-      serial: device.serial,
-      text: `${request.person} set revision ${revision} of the settings of ${device.serial}.`,
-      data: { revision, values: request.values, person: request.person },
-    },
-    nowMs,
-  );
-  return wished;
-}
-
 export interface Labels {
   group?: string | null;
   site?: string | null;
@@ -200,7 +170,7 @@ export async function needDevice(tx: Tx, serial: string): Promise<DeviceRecord> 
   throw new AgentError(Code.UnknownDevice, `device ${serial}: no birth is registered`);
 }
 
-async function needOperating(tx: Tx, serial: string): Promise<DeviceRecord> {
+export async function needOperating(tx: Tx, serial: string): Promise<DeviceRecord> {
   const device = await needDevice(tx, serial);
   switch (device.lifecycle) {
     case Lifecycle.Operating:
@@ -219,11 +189,6 @@ async function needOperating(tx: Tx, serial: string): Promise<DeviceRecord> {
 export function newOrderId(random: Random): number {
   const bytes = random.bytes(4);
   return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0) || 1;
-}
-
-function sameSettings(a: SettingValues, b: SettingValues): boolean {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
 function hex(bytes: Uint8Array): string {

@@ -41,10 +41,5 @@ export const eventStreamsMax = 64;
 export const eventStreamBytesMax = 1024 * 1024;
 /** Comment line that keeps proxies from closing a quiet stream. */
 export const eventStreamPingMs = 20_000;
-
-/** Settings are one message: 16 keys × (16 + 48 bytes) + frame < messageBytesMax (1,536). */
-export const settingsMax = 16;
-export const settingNameCharsMax = 16;
-export const settingTextCharsMax = 48;
 /** Product models of one agent: read as a whole at each publication. */
 export const productsMax = 1000;

@@ -1,4 +1,5 @@
 import type { BirthRecord } from "../../firmware/protocol/birth.ts";
+import type { DeclaredSettings } from "../../firmware/protocol/host/settings.ts";
 import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 
 /** What the agent knows of one device. Truth comes from check-ins: running* and slot fields are only ever set from an
@@ -37,6 +38,8 @@ export interface DeviceRecord {
   checkInS: number;
   /** revision that the device reports */
   settingsRevision: number;
+  /** codes of settings that the device did not take, by name */
+  settingsRefused?: Record<string, number>;
   /** what it should have; sent while the reported revision is lower */
   wantedSettings?: { revision: number; values: Record<string, number | string | boolean> } | null;
   lastFailed: { sequence: number; digest: string; code: number; text: string } | null;
@@ -88,6 +91,10 @@ export interface ReleaseRecord {
   images: ReleaseImage[];
   type: "security" | "fix" | "feature";
   notes: string;
+  /** ISO dates and text of the manifest; absent where it says nothing */
+  supportUntil?: string;
+  endOfLife?: string;
+  disposal?: string;
   publishedMs: number;
   poisonedMs: number | null;
   poisonReason: string | null;
@@ -101,6 +108,8 @@ export interface ReleaseImage {
   sizeBytes: number;
   floor: number;
   envelopeBytes: number;
+  /** the app's declared settings; absent where the release file told none */
+  settings?: DeclaredSettings;
 }
 
 /** One line of the one log. Everything that was decided or seen, in order. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { classIdOf } from "../../firmware/protocol/host/productIds.ts";
+import { type DeclaredSettings, declarationFault } from "../../firmware/protocol/host/settings.ts";
 import {
   leavesUsed,
   type TrustedKeys,
@@ -22,6 +23,8 @@ export interface SentImage extends Image {
   /** hex */
   classId?: string;
   digest?: string;
+  /** the app's declared settings */
+  settings?: unknown;
 }
 
 export interface PublishRequest {
@@ -136,8 +139,16 @@ function checkImage(image: SentImage, keys: TrustedKeys): CheckedImage {
     sizeBytes: manifest.sizeBytes,
     floor: manifest.floor,
     envelopeBytes: image.envelope.length,
+    settings: checkSettings(image),
   };
   return { record, manifest, image };
+}
+
+function checkSettings({ board, settings }: SentImage): DeclaredSettings | undefined {
+  if (settings === undefined) return undefined;
+  const fault = declarationFault(settings);
+  if (fault) throw new AgentError(AgentCode.RequestInvalid, `image for ${board}: ${fault}`);
+  return settings as DeclaredSettings;
 }
 
 function describe(request: PublishRequest, images: CheckedImage[], nowMs: number): ReleaseRecord {
@@ -170,6 +181,9 @@ function describe(request: PublishRequest, images: CheckedImage[], nowMs: number
     version: first.text?.version ?? request.version ?? String(first.sequence),
     type: first.text?.type ?? request.type ?? "feature",
     notes: first.text?.notes ?? request.notes ?? "",
+    supportUntil: first.text?.supportUntil,
+    endOfLife: first.text?.endOfLife,
+    disposal: first.text?.disposal,
     images: images.map((image) => image.record),
     publishedMs: nowMs,
     poisonedMs: null,

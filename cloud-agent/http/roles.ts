@@ -22,6 +22,7 @@ export const routeRoles: Record<string, Role[]> = {
   "POST /v1/devices/:serial/decommission": ["operator", "installer"],
   "POST /v1/devices/:serial/revert": ["operator"],
   "PUT /v1/devices/:serial/settings": ["operator", "installer"],
+  "PUT /v1/devices/:serial/flags": ["operator", "installer"],
   "PUT /v1/devices/:serial/labels": ["operator", "installer"],
   "POST /v1/claims": ["operator", "installer"],
   "POST /v1/releases": ["releaser"],

@@ -1,12 +1,8 @@
 /** Shapes of requests and replies: they check, they strip what is not named, and they are the OpenAPI document. */
 import { type Static, Type } from "typebox";
-import {
-  pageRowsDefault,
-  pageRowsMax,
-  settingNameCharsMax,
-  settingsMax,
-  settingTextCharsMax,
-} from "../core/limits.ts";
+import { flagNamePattern, settingNamePattern } from "../../firmware/protocol/host/settings.ts";
+import { settingsMax, settingTextCharsMax } from "../../firmware/protocol/limits.ts";
+import { pageRowsDefault, pageRowsMax } from "../core/limits.ts";
 import type { RolloutPolicy } from "../core/rollout/types.ts";
 
 const closed = { additionalProperties: false };
@@ -127,6 +123,9 @@ export const device = Type.Object({
   nextCheckInS: Type.Integer(),
   checkInS: Type.Integer(),
   settingsRevision: Type.Integer(),
+  settingsRefused: Type.Record(Type.String(), Type.Integer(), {
+    description: "codes of settings that the device did not take, by name",
+  }),
   wantedSettings: orNull(
     Type.Object({
       revision: Type.Integer(),
@@ -175,12 +174,29 @@ export const revertBody = Type.Object({ toSequence: Type.Optional(sequence) }, c
 export const settingsBody = Type.Object(
   {
     values: Type.Record(
-      Type.String({ pattern: `^[A-Za-z][A-Za-z0-9_.]{0,${settingNameCharsMax - 1}}$` }),
+      Type.String({ pattern: settingNamePattern.source }),
       Type.Union([
         Type.Integer({ minimum: -2147483648, maximum: 2147483647 }),
         Type.String({ maxLength: settingTextCharsMax }),
         Type.Boolean(),
       ]),
+      { maxProperties: settingsMax, additionalProperties: false },
+    ),
+  },
+  closed,
+);
+
+export const flagsBody = Type.Object(
+  {
+    flags: Type.Record(
+      Type.String({ pattern: flagNamePattern.source }),
+      Type.Object(
+        {
+          on: Type.Boolean(),
+          untilMs: Type.Optional(time("expiry; left out: none. Milliseconds since 1970")),
+        },
+        closed,
+      ),
       { maxProperties: settingsMax, additionalProperties: false },
     ),
   },
@@ -251,6 +267,9 @@ export const release = Type.Object({
   version: Type.String(),
   type: Type.String(),
   notes: Type.String(),
+  supportUntil: Type.Optional(Type.String({ description: "ISO date" })),
+  endOfLife: Type.Optional(Type.String({ description: "ISO date" })),
+  disposal: Type.Optional(Type.String()),
   publishedMs: time(),
   poisonedMs: orNull(time()),
   poisonReason: orNull(Type.String()),
@@ -262,6 +281,7 @@ export const release = Type.Object({
       sizeBytes: Type.Integer(),
       floor: uint32(),
       envelopeBytes: Type.Integer(),
+      settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     }),
   ),
 });

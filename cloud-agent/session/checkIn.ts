@@ -69,7 +69,20 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
     const text = `The device refused release ${refused.sequence} with code ${refused.code}.`;
     add("updateRefused", refused.sequence, refused.code, text);
   }
-  return events;
+  return [...events, ...refusedSettings(before, info)];
+}
+
+function refusedSettings(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
+  const isNewRevision = info.settingsRevision !== before.settingsRevision;
+  return Object.entries(info.settingsRefused)
+    .filter(([name, code]) => isNewRevision || before.settingsRefused?.[name] !== code)
+    .map(([name, code]) => ({
+      kind: "settingRefused",
+      sequence: info.runningSequence,
+      code,
+      text: `The device did not take setting ${name} of revision ${info.settingsRevision}: code ${code}.`,
+      data: { name, revision: info.settingsRevision },
+    }));
 }
 
 function isSameFailure(before: DeviceRecord, failed: NonNullable<CheckInInfo["failed"]>): boolean {
@@ -100,6 +113,7 @@ function withFacts(device: DeviceRecord, info: CheckInInfo): DeviceRecord {
     resetReason: info.resetReason,
     nextCheckInS: info.nextCheckInS || device.checkInS,
     settingsRevision: info.settingsRevision,
+    settingsRefused: info.settingsRefused,
     lastFailed: info.failed && { ...info.failed, digest: hex(info.failed.digest) },
     refused: info.refused,
     download: info.download,

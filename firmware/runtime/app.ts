@@ -68,7 +68,7 @@ export interface App {
    *  `fleetling build` reads it and the release carries it to the agent. */
   settings?: { [name: string]: Setting };
   /** Days without an answer of the agent after which the device goes on by itself, in local mode. Default 30.
-   *  Source: SPEC.md §11 */
+   *  Source: SPEC.md §13 */
   localAfterDays?: number;
   /** every place where owner data is kept; [] says that there is none. Required: a wipe must know. */
   regions: Region[];

@@ -13,11 +13,17 @@ import { type Gathered, noteMetric } from "./vitals.ts";
 
 const minuteMs = 60_000;
 const calmMinutes = 5;
+/** A quarter of a day without an answer is one count in the life record. */
+const quarterMinutes = 360;
+/** Uptime after which a trial may be confirmed where nobody is expected to answer. */
+const localCalmMs = 600_000;
 
 /** What the runtime asks of itself, in the same function as the core: each function costs eight variables. */
 const enum Own {
   /** looks at a trial; given true when its minutes are used up */
   Judge = 16,
+  /** looks whether anybody is expected to answer */
+  Alone = 17,
 }
 
 /** The runtime in a slot: starts the app once the device is claimed, judges a trial, keeps settings, tells vitals.
@@ -38,6 +44,8 @@ export default (k: Kit, makeApp: () => App): void => {
   /** when a trial may be confirmed at the earliest; 0 until the agent answers */
   let confirmAtMs = 0;
   let minutes = 0;
+  /** minutes without an answer */
+  let silent = 0;
 
   const on = (event: number, client: ClientState, given?: any): any => {
     switch (event) {
@@ -49,6 +57,12 @@ export default (k: Kit, makeApp: () => App): void => {
         return slotPart(k, SlotPart.Vitals)(gathered, client);
       case AppEvent.Reply:
         startedS = given[1] - k.h.ms() / 1000;
+        silent = 0;
+        client.isLocal = false;
+        if (client.life[3]) {
+          client.life[3] = 0;
+          k.put(Rec.Life, client.life);
+        }
         if (k.state === SlotState.Trial) {
           if (!confirmAtMs) {
             let calmMs = client.life[2]! * 1000;
@@ -76,6 +90,12 @@ export default (k: Kit, makeApp: () => App): void => {
         }
         break;
       }
+      case Own.Alone:
+        if ((client.life[3] || 0) < (app.localAfterDays || 30) * 4) return;
+        client.isLocal = true;
+        // A trial cannot ask for an answer of nobody.
+        if (!confirmAtMs) confirmAtMs = localCalmMs;
+        break;
       case AppEvent.Claimed:
         if (started) return;
         started = true;
@@ -123,6 +143,11 @@ export default (k: Kit, makeApp: () => App): void => {
   on(AppEvent.Order, null as any);
   k.h.every(() => {
     minutes++;
+    if (++silent % quarterMinutes === 0 && c.life[0] === Lifecycle.Operating) {
+      c.life[3] = (c.life[3] || 0) + 1;
+      k.put(Rec.Life, c.life);
+      on(Own.Alone, c);
+    }
     if (k.state !== SlotState.Trial) {
       on(AppEvent.Report, c);
       if (minutes === calmMinutes) (k.part(Part.State) as State).calm();
@@ -135,5 +160,6 @@ export default (k: Kit, makeApp: () => App): void => {
     on(Own.Judge, c, slots[6] <= 0);
   }, minuteMs);
   const c: ClientState = k.part(Part.Connect)(on);
+  on(Own.Alone, c);
   if (c.life[0] === Lifecycle.Operating) on(AppEvent.Claimed, c);
 };

@@ -4,6 +4,7 @@ import { register as registerGateway } from "../gateway/command.ts";
 import { register as registerBuild } from "./build/command.ts";
 import { register as registerKeys } from "./keys/command.ts";
 import { register as registerKm } from "./km/command.ts";
+import { register as registerNew } from "./new/command.ts";
 import { register as registerProduct } from "./product/command.ts";
 import { register as registerQuality } from "./quality/command.ts";
 import { register as registerRelease } from "./release/command.ts";
@@ -18,6 +19,7 @@ export function createProgram(): Command {
     .version(JSON.parse(readFileSync(packageFile, "utf8")).version)
     .showHelpAfterError("Try --help.");
   for (const register of [
+    registerNew,
     registerKeys,
     registerKm,
     registerBuild,

@@ -109,6 +109,7 @@ export class Workshop {
       images: input.images.map(({ board, firmware }) => ({
         board: board.id,
         ...productIds(vendorDomain, model, board.id),
+        settings: firmware.settings,
         text: new Uint8Array(Buffer.from(firmware.imageText, "latin1")),
       })),
     };

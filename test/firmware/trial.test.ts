@@ -145,3 +145,66 @@ describe("a trial", () => {
     expect(bench.restarts).toEqual([]);
   });
 });
+
+describe("local mode", () => {
+  const dayMs = 86_400_000;
+
+  it("begins after the days without an answer that the app declares, also across restarts", () => {
+    const first = startRuntime({ localAfterDays: 3 });
+    first.advance(2 * dayMs);
+    expect(first.client.isLocal).toBeFalsy();
+    const { records } = first;
+    const life = records.get(Rec.Life) as number[];
+    expect(life[3]).toBe(8);
+    const second = startRuntime({ localAfterDays: 3 }, { records, life });
+    second.advance(dayMs - 1);
+    expect(second.client.isLocal).toBeFalsy();
+    second.advance(1);
+    expect(second.client.isLocal).toBe(true);
+    const third = startRuntime({ localAfterDays: 3 }, { records, life: second.client.life });
+    expect(third.client.isLocal).toBe(true);
+    expect(third.device.serial).toBe("TEST-0001");
+  });
+
+  it("begins after 30 days where the app declares none, and costs four records a day", () => {
+    const bench = startRuntime({});
+    const put = vi.spyOn(bench.records, "set");
+    bench.advance(30 * dayMs - 1);
+    expect(bench.client.isLocal).toBeFalsy();
+    bench.advance(1);
+    expect(bench.client.isLocal).toBe(true);
+    expect(put).toHaveBeenCalledTimes(120);
+  });
+
+  it("ends with the first answer, which sets the count back", () => {
+    const bench = startRuntime({}, { life: [3, 1000, 10, 400] });
+    expect(bench.client.isLocal).toBe(true);
+    bench.reply();
+    expect(bench.client.isLocal).toBe(false);
+    expect(bench.records.get(Rec.Life)).toEqual([3, 1000, 10, 0]);
+  });
+
+  it("never begins while the agent answers, nor on a device that nobody has claimed", () => {
+    const answered = startRuntime({ localAfterDays: 1 });
+    for (let i = 0; i < 40; i++) {
+      answered.advance(dayMs / 8);
+      answered.reply();
+    }
+    expect([answered.client.isLocal, answered.client.life[3]]).toEqual([false, 0]);
+    const released = startRuntime({ localAfterDays: 1 }, { life: [1, 0, 10, 0] });
+    released.advance(9 * dayMs);
+    expect([released.client.isLocal, released.client.life[3]]).toEqual([undefined, 0]);
+  });
+
+  it("confirms a trial that is well without an answer, and still ends one that is not", () => {
+    const life = [3, 1000, 10, 120];
+    const well = startRuntime({ healthy: () => true }, { minutes: 60, life });
+    well.advance(9 * minuteMs);
+    expect(well.slotState()).toBe(SlotState.Trial);
+    well.advance(minuteMs);
+    expect(well.slotState()).toBe(SlotState.Confirmed);
+    const unwell = startRuntime({ healthy: () => "stuck" }, { minutes: 20, life });
+    unwell.advance(20 * minuteMs);
+    expect(failed(unwell)).toEqual({ code: 211, text: "stuck", restarts: [211] });
+  });
+});

@@ -1,19 +1,15 @@
 import { Type } from "typebox";
 import { WipeMode } from "../../../firmware/protocol/messages.ts";
-import {
-  decommission,
-  needDevice,
-  orderRevert,
-  relabel,
-  wishSettings,
-} from "../../core/lifecycle.ts";
+import { decommission, needDevice, orderRevert, relabel } from "../../core/lifecycle.ts";
 import { pageRowsDefault } from "../../core/limits.ts";
+import { wishFlags, wishSettings } from "../../core/wishes.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import {
   decommissionBody,
   device,
   failures,
+  flagsBody,
   labelsBody,
   pageQuery,
   revertBody,
@@ -152,6 +148,23 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
     async (request, reply) => {
       const wish = { ...request.params, ...request.body, person: person(request) };
       const wished = await deps.store.tx((tx) => wishSettings(tx, wish, deps.clock.nowMs()));
+      deps.nudge(wished.serial);
+      return reply.code(202).send(deviceView(wished));
+    },
+  );
+  app.put(
+    "/v1/devices/:serial/flags",
+    {
+      schema: {
+        summary: "Switch feature flags of the device, with or without expiry; others stay",
+        params: serialParams,
+        body: flagsBody,
+        response: { 202: device, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const wanted = { ...request.params, ...request.body, person: person(request) };
+      const wished = await deps.store.tx((tx) => wishFlags(tx, wanted, deps.clock.nowMs()));
       deps.nudge(wished.serial);
       return reply.code(202).send(deviceView(wished));
     },

@@ -1,5 +1,5 @@
 import { Type } from "typebox";
-import { envelopeBytesMax } from "../../../firmware/protocol/limits.ts";
+import { envelopeBytesMax, settingsMax } from "../../../firmware/protocol/limits.ts";
 import { AgentCode, AgentError } from "../../core/errors.ts";
 import { imagesPerReleaseMax, payloadBytesMax, releaseBodyBytesMax } from "../../core/limits.ts";
 import { acceptReleaseKeys } from "../../core/releaseKeys.ts";
@@ -23,6 +23,9 @@ const publishBody = Type.Object(
           board: Type.String({ minLength: 1, maxLength: 32 }),
           classId: Type.Optional(hex(16)),
           digest: Type.Optional(hex(32)),
+          settings: Type.Optional(
+            Type.Record(Type.String(), Type.Unknown(), { maxProperties: settingsMax }),
+          ),
           envelope: base64(envelopeBytesMax),
           payload: base64(payloadBytesMax),
         },

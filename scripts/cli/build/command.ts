@@ -49,8 +49,16 @@ export function register(program: Command): void {
 
 /** Writes a build's files. Texts are written a byte per character. */
 export function writeFirmware(firmware: Firmware, dir: string, pretokenised: boolean): object {
-  const { core, board, digest, imageText, sizes } = firmware;
-  const report = { board, digest, bytes: imageText.length, pretokenised, sizes, parts: core.parts };
+  const { core, board, digest, imageText, sizes, settings } = firmware;
+  const report = {
+    board,
+    digest,
+    bytes: imageText.length,
+    pretokenised,
+    sizes,
+    settings,
+    parts: core.parts,
+  };
   mkdirSync(dir, { recursive: true });
   const write = (name: string, text: string) => writeFileSync(join(dir, name), text, "latin1");
   write("image.js", imageText);

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Board } from "../../../boards/index.ts";
+import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
 import { checkBudget } from "./budget.ts";
 import { buildCore, type Core, headerBytes } from "./core.ts";
-import { buildApp, buildFramework, composeImage } from "./image.ts";
+import { buildFramework, composeImage, readApp } from "./image.ts";
 import { frameworkSources } from "./sources.ts";
 import type { BuildOptions } from "./text.ts";
 
@@ -27,6 +28,8 @@ export interface Firmware {
   /** SHA-256 of the image's bytes, hex */
   digest: string;
   sizes: SizeRow[];
+  /** what the owner may set, as the app declares it */
+  settings: DeclaredSettings;
 }
 
 /** Builds core, framework and app of one board.
@@ -37,7 +40,7 @@ export async function buildFirmware(
   options: BuildOptions = {},
 ): Promise<Firmware> {
   // The app is the caller's own work: its errors come first.
-  const appText = await buildApp(board, appFile, options);
+  const { appText, settings } = await readApp(board, appFile, options);
   const sources = frameworkSources(board);
   const core = await buildCore(board, sources, options);
   const { runtimeText, parts } = await buildFramework(board, sources, core.names, options);
@@ -67,6 +70,7 @@ export async function buildFirmware(
     imageText,
     digest,
     sizes,
+    settings,
   };
 }
 

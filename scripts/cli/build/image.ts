@@ -1,5 +1,7 @@
 import { types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
+import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
+import { appSettings } from "./appSettings.ts";
 import { checkBudget } from "./budget.ts";
 import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
@@ -77,11 +79,22 @@ export async function buildApp(
   file: string,
   options: BuildOptions = {},
 ): Promise<string> {
+  return (await readApp(board, file, options)).appText;
+}
+
+/** Builds the app as `buildApp` does and reads what it declares.
+ *  @throws BuildError as buildApp, and BUILD_SETTINGS */
+export async function readApp(
+  board: Board,
+  file: string,
+  options: BuildOptions = {},
+): Promise<{ appText: string; settings: DeclaredSettings }> {
   const lowered = await lowerChecked(file, "app", options);
   checkApp(lowered);
-  const text = await finishText(lowered, "app", board, undefined, options);
-  checkBudget(board, [["app", text.length]], board.budget.appBytes, options);
-  return text;
+  const settings = appSettings(lowered);
+  const appText = await finishText(lowered, "app", board, undefined, options);
+  checkBudget(board, [["app", appText.length]], board.budget.appBytes, options);
+  return { appText, settings };
 }
 
 /** Joins texts to what a slot holds: an expression that evaluates to `[runtime, app]`, and behind it

@@ -1,3 +1,4 @@
+/// <reference path="./babelPlugins.d.ts" />
 import { isAbsolute, relative, resolve } from "node:path";
 import { parseSync, type types as t, transformAsync, transformFromAstAsync } from "@babel/core";
 import blockScoping from "@babel/plugin-transform-block-scoping";

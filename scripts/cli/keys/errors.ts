@@ -16,6 +16,8 @@ export type ToolCode =
   | "KM_INPUT"
   | "KM_MISSING"
   | "KM_SHARES"
+  | "NEW_EXISTS"
+  | "NEW_NAME"
   | "RELEASE_INPUT"
   | "CERTIFICATE_INPUT"
   | "CERTIFICATE_INVALID";

@@ -101,11 +101,12 @@ function readBuild(dir: string, flags: Flags): ReleaseInput["images"][number] {
   if (!existsSync(report) || !existsSync(image)) {
     throw inputError(dir, "build.json and image.js", "no such files");
   }
-  const { board } = JSON.parse(readFileSync(report, "utf8"));
+  const { board, settings } = JSON.parse(readFileSync(report, "utf8"));
   const id = typeof board === "string" ? board : board?.id;
   if (typeof id !== "string") throw inputError(report, "the board's id", "none");
   return {
     board: id,
+    settings,
     ...productIds(flags.vendor, flags.model, id),
     text: new Uint8Array(readFileSync(image)),
   };

@@ -1,6 +1,7 @@
 /** Signs one release: one manifest and one envelope per device class. */
 import { createHash } from "node:crypto";
 import type { LeafProgress } from "../../../firmware/protocol/host/lms/index.ts";
+import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
 import {
   encodeEnvelope,
   encodeManifest,
@@ -21,6 +22,8 @@ export interface ReleaseInput extends ManifestText {
     vendorId: Uint8Array;
     /** bytes of the image text */
     text: Uint8Array;
+    /** the app's declared settings, from build.json; they travel beside what is signed */
+    settings?: DeclaredSettings;
     /** least and greatest interpreter version; default the release's */
     interpreter?: readonly [string, string];
   }[];
@@ -88,8 +91,8 @@ export function releaseFile(input: ReleaseInput, signed: SignedRelease): object 
     version: input.version,
     type: input.type,
     notes: input.notes,
-    images: signed.images.map(({ board, classId, digest, envelope, payload }) => ({
-      ...{ board, classId, digest },
+    images: signed.images.map(({ board, classId, digest, envelope, payload }, index) => ({
+      ...{ board, classId, digest, settings: input.images[index]!.settings },
       envelope: base64(envelope),
       payload: base64(payload),
     })),

@@ -62,6 +62,7 @@ describe("reading devices", () => {
       nextCheckInS: 0,
       checkInS: 60,
       settingsRevision: 0,
+      settingsRefused: {},
       wantedSettings: null,
       lastFailed: null,
       refused: null,
