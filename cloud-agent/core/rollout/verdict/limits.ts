@@ -48,8 +48,9 @@ export const laterPauseShare = 1 / 4;
 export const laterPauseMsMin = 1000;
 /** A difference above its limit in size is waited for when its p is below this many times its own limit. */
 export const suspicionFactor = 10;
-/** A comparison with the past alone asks for this many times the effect: the past was another time. */
-export const ownPastFactor = 2;
+/** A comparison with the past alone asks for this many times the effect, three times the drain by default: the past was
+ *  another time, and a change of weather alone can double the slope of a coin cell. */
+export const ownPastFactor = 4;
 
 /** A device is quiet when it broke this many promises in a row. */
 export const missedPromises = 3;

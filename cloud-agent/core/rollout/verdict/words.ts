@@ -46,11 +46,13 @@ function overall(own: Comparison[]): Comparison {
   return own.find((one) => one.board === null) ?? own[0]!;
 }
 
-/** The whole fleet's figure where it is worse, with the boards that show it; else each board that is worse. */
+/** The boards that are worse, where others are not; else the whole fleet's figure, with those of its boards. */
 function againstWords(record: RolloutRecord, own: Comparison[], against: Comparison[]): string {
   const all = against.find((one) => one.board === null);
   const boards = against.filter((one) => one.board !== null);
-  if (all === undefined) {
+  const isPart =
+    boards.length > 0 && boards.length < own.filter((one) => one.board !== null).length;
+  if (all === undefined || isPart) {
     return boards.map((one) => `${clause(record, one)} (${proof(one)})`).join("; ");
   }
   const figures = boards.map((one) => `${one.board} ${figure(one, one.freshValue)}`);
