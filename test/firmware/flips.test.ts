@@ -38,6 +38,11 @@ describe("a damaged envelope on the device", () => {
     }
   });
 
+  it("that is said to be longer than 4,096 bytes is not fetched, and an update may follow", () => {
+    const long = playEnvelope(receiver, manifestInput.sequence, new Uint8Array(4097));
+    expect(long).toEqual({ code: Code.ManifestTooLarge, writes: 0 });
+  });
+
   it("cut short anywhere is refused as malformed without a write", () => {
     for (let bytes = 1; bytes < envelope.length; bytes++) {
       const cut = playEnvelope(receiver, manifestInput.sequence, envelope.slice(0, bytes));

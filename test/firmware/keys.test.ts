@@ -101,6 +101,7 @@ function device() {
     said.length = 0;
     const client = { update: null } as { update: { block(m: unknown[]): void } | null };
     client.update = keysPart(k)(client as never, [Msg.Keys, version, lengths]);
+    for (const fn of later.splice(0)) fn();
     for (let i = 0; i < 100; i++) {
       const last = said.at(-1)!;
       if (last[0] !== Msg.Fetch) break;
@@ -110,6 +111,8 @@ function device() {
       for (const fn of later.splice(0)) fn();
     }
     const event = said.at(-1)!;
+    // Whatever the end: the place is free for an update.
+    expect(client.update).toBe(null);
     return { code: event[1], fetches: said.filter((m) => m[0] === Msg.Fetch).length };
   };
   const version = () => (k.get(Rec.Slots) as number[])[4];

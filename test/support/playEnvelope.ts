@@ -81,12 +81,21 @@ export function playEnvelope(
   const client = { update: null, refusal: null, app: () => true };
   return asInterpreter(receiver.interpreter, () => {
     const one = update(k)(client as never, sequence, envelope.length);
+    client.update = one as never;
+    for (const fn of later.splice(0)) fn();
+    // A refused release that keeps the client's place would be the last one of this start.
+    if (codeOf(said) !== Code.Ok && client.update !== null) throw new Error("place not free");
+    if (client.update === null) return { code: codeOf(said), writes };
     for (let at = 0; at < envelope.length; at += blockBytes) {
       const data = envelope.slice(at, at + blockBytes);
       one.block([Msg.Block, 0, sequence, at, envelope.length, data]);
     }
     for (const fn of later.splice(0)) fn();
-    const event = said.findLast((m) => m[0] === Msg.Event);
-    return { code: event ? (event[1] as number) : Code.Ok, writes };
+    return { code: codeOf(said), writes };
   });
+}
+
+function codeOf(said: unknown[][]): number {
+  const event = said.findLast((m) => m[0] === Msg.Event);
+  return event ? (event[1] as number) : Code.Ok;
 }

@@ -140,11 +140,13 @@ export default (k: Kit) =>
       ask();
     };
     if (download) offset = download[5];
+    // Later, when the client knows this one: what ends at once would be set after its end, and stay.
+    const refuse = (code: Code) => k.h.after(() => end(code), 1);
     if (BOARD.cable && k.state !== SlotState.Recovery) {
       // The core takes it, with the line to itself and no app that waits; over the air nobody does.
-      if (BOARD.link === "mqtt") end(Code.UpdateByCableOnly);
+      if (BOARD.link === "mqtt") refuse(Code.UpdateByCableOnly);
       else restartWhenReady(Code.UpdateInCore, 0);
-    } else if (manifestBytes > envelopeBytesMax) end(Code.ManifestTooLarge);
+    } else if (manifestBytes > envelopeBytesMax) refuse(Code.ManifestTooLarge);
     else ask();
     return {
       block(m) {

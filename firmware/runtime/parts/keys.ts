@@ -170,7 +170,8 @@ export default (k: Kit) =>
       lengths.length > 11 ||
       lengths.some((n, i) => !(n > 0 && n <= (i ? keySetSignatureBytesMax : keySetBodyBytesMax)))
     )
-      end(Code.KeySetMalformed);
+      // Later, when the client knows this one: what ends at once would be set after its end, and stay.
+      k.h.after(() => end(Code.KeySetMalformed), 1);
     else {
       lengths.forEach((n) => {
         total += n;
