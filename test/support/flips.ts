@@ -30,10 +30,10 @@ export interface Flipped {
   writes: number;
 }
 
-/** Plays the flips of every step-th bit from `first` on. */
-export function playFlips(first: number, step: number): Flipped[] {
+/** Plays the flips of every step-th bit from `first` on, before `end`. */
+export function playFlips(first: number, step: number, end = envelope.length * 8): Flipped[] {
   const out: Flipped[] = [];
-  for (let bit = first; bit < envelope.length * 8; bit += step) {
+  for (let bit = first; bit < end; bit += step) {
     const bad = envelope.slice();
     bad[bit >> 3]! ^= 1 << (bit & 7);
     out.push({ bit, ...playEnvelope(receiver, manifestInput.sequence, bad) });

@@ -59,12 +59,11 @@ export interface Client {
   received(message: Bytes): void;
 }
 
-/** Without native hashes one handshake takes many seconds of the device's own. */
-const answerMs = BOARD.sha256 ? 8000 : 64_000;
-
 /** The connection at work. @returns state → Client. Source: SPEC.md §4 */
 export default (k: Kit) =>
   (c: ClientState): Client => {
+    // Without native hashes one handshake takes many seconds of the device's own.
+    const answerMs = BOARD.sha256 ? 8000 : 64_000;
     const plain = (b: Bytes) => {
       const m = k.decode(b);
       if (m[0] === Msg.Chal && c.hello) {

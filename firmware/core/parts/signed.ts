@@ -47,7 +47,8 @@ export default (k: Kit) =>
     auth.forEach((b: Bytes) => {
       // COSE_Sign1 of algorithm -46 in its one form: header, key id, no payload, HSS signature of one level. Whatever
       // else stands here counts for nothing and harms nothing: other algorithms may stand beside.
-      const n = isBytes(b) ? b.length - 22 : 0;
+      need(isBytes(b), Code.ManifestMalformed);
+      const n = b.length - 22;
       if (
         n < 256 ||
         !is(b, 0, [0xd2, 0x84, 0x44, 0xa1, 1, 0x38, 0x2d, 0xa1, 4, 0x48]) ||

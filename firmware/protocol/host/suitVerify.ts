@@ -105,7 +105,7 @@ export function leavesUsed(bytes: Uint8Array): { kid: string; leaf: number; dige
 }
 
 function checkSignatures(envelope: Envelope, keys: TrustedKeys): Uint8Array[] {
-  const lms = countSigners(envelope, envelope.blocks.map(hssBlock), keys.release);
+  const lms = countSigners(envelope, hssBlock, keys.release);
   const threshold = keys.threshold ?? 1;
   if (lms.valid.length < threshold) {
     const found = lms.valid.length;
@@ -117,20 +117,22 @@ function checkSignatures(envelope: Envelope, keys: TrustedKeys): Uint8Array[] {
         : `envelope: expected ${threshold} release signatures, got ${found}`,
     );
   }
-  const ed25519 = countSigners(envelope, envelope.blocks.map(ed25519Block), keys.ed25519 ?? []);
+  const ed25519 = countSigners(envelope, ed25519Block, keys.ed25519 ?? []);
   return [...lms.valid, ...ed25519.valid];
 }
 
 /** A key's second signature counts for nothing; a wrong one by a known key is refused whatever else is there. */
 function countSigners(
   envelope: Envelope,
-  blocks: readonly (SignatureBlock | null)[],
+  read: (bytes: unknown) => SignatureBlock | null,
   trusted: readonly Uint8Array[],
 ): { valid: Uint8Array[]; unknown: number } {
   const known = new Map(trusted.map((key) => [hex(keyId(key)), key]));
   const valid: Uint8Array[] = [];
   let unknown = 0;
-  for (const block of blocks) {
+  for (const bytes of envelope.blocks) {
+    if (!(bytes instanceof Uint8Array)) throw malformed("signature block: no byte string");
+    const block = read(bytes);
     if (block === null || block.kid === null) continue;
     const { kid } = block;
     const key = known.get(hex(kid));
