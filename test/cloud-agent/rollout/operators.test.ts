@@ -40,6 +40,27 @@ describe("operators", () => {
     expect(fleet.record.haltReason).not.toContain(failed);
   });
 
+  test("vitals that halted do not halt again after a person resumed, and the verdict still shows them", () => {
+    const fleet = new Fleet(
+      fiftyOne(() => "drain"),
+      policyJson({ onHalt: "keep" }),
+    );
+    for (const device of fleet.devices) device.facts.lastSeenMs = fleet.nowMs;
+    fleet.start();
+    fleet.run(10 * dayMs, isOver(fleet));
+    expect(fleet.record).toMatchObject({ status: "halted", wave: 0 });
+    expect(fleet.record.haltedFor).toContain("battery:all");
+    fleet.apply(resumeRollout(fleet.record, fleet.view(), fleet.nowMs, "ada"));
+    expect(fleet.record.acknowledgedVitals).toContain("battery:all");
+    fleet.run(3 * dayMs, () => fleet.record.wave > 0 || fleet.record.status !== "running");
+    expect(fleet.record).toMatchObject({ status: "running", wave: 1 });
+    const promoted = fleet.record.verdicts.at(-1)!;
+    expect(promoted.result).toBe("promote");
+    const battery = promoted.figures!.comparisons.filter((one) => one.metric === "battery");
+    expect(battery.map((one) => one.result)).not.toContain("worse");
+    expect(battery.map((one) => one.result)).toContain("acknowledged");
+  });
+
   test("an aborted rollout withdraws its offers and reverts only when told to", () => {
     for (const [how, count] of [
       ["keep", 0],
