@@ -104,6 +104,8 @@ export class Workshop {
       type: "feature" as const,
       notes: input.notes,
       supportUntil: "2031-12-31",
+      endOfLife: "2033-12-31",
+      disposal: "Electronic waste, without the cell.",
       interpreter: input.interpreter ?? (["2v29", "2v29"] as const),
       trialMinutes: 60,
       images: input.images.map(({ board, firmware }) => ({

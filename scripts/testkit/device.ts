@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Board } from "../../boards/index.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
+import { readLimits } from "../cli/release/limits.ts";
 import { brokerNet, joinSerial } from "../powercut/carrier.ts";
 import type { BatteryOptions } from "../sim/board/battery.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
@@ -22,6 +23,13 @@ export interface SimulateOptions {
   seed?: number | string;
   /** the device's wall clock at the start, milliseconds since 1970; default 2025-06-15 */
   startMs?: number;
+}
+
+export interface OfferOptions {
+  /** uptime that the release's trial has; default 60 */
+  trialMinutes?: number;
+  /** vitals that the trial has to keep, as `fleetling release sign --limit` takes them: "batteryMv>=2100"; default any */
+  limits?: string[];
 }
 
 /** Least, greatest and last reading since the cloud's last answer. */
@@ -199,7 +207,7 @@ export class SimulatedDevice {
 
   /** Publishes another build of the app as the next release and waits for its end.
    *  @returns state then: "confirmed" on the new sequence, or on the old one with `failed` telling why */
-  async update(app: string | URL, options: { trialMinutes?: number } = {}): Promise<DeviceState> {
+  async update(app: string | URL, options: OfferOptions = {}): Promise<DeviceState> {
     await this.offer(app, options);
     const sequence = this.#sequence;
     this.until(
@@ -215,12 +223,13 @@ export class SimulatedDevice {
   }
 
   /** Publishes another build as the next release, without waiting for it. @returns its sequence */
-  async offer(app: string | URL, options: { trialMinutes?: number } = {}): Promise<number> {
+  async offer(app: string | URL, options: OfferOptions = {}): Promise<number> {
     const file = app instanceof URL ? fileURLToPath(app) : resolve(app);
     const firmware = await buildApp(this.board, file);
     const sequence = ++this.#sequence;
     const trialMinutes = options.trialMinutes ?? 60;
-    this.cloud.offer = this.#bench.release(firmware, { sequence, floor: 1, trialMinutes });
+    const limits = readLimits(options.limits ?? []);
+    this.cloud.offer = this.#bench.release(firmware, { sequence, floor: 1, trialMinutes, limits });
     this.cloud.nudge();
     return sequence;
   }

@@ -2,7 +2,12 @@ import { createHash } from "node:crypto";
 import { type Board, boards } from "../../boards/index.ts";
 import { algHssLms, type Signer } from "../../firmware/protocol/host/cose.ts";
 import { LmsPrivateKey } from "../../firmware/protocol/host/lms/index.ts";
-import { encodeEnvelope, encodeManifest, signManifest } from "../../firmware/protocol/host/suit.ts";
+import {
+  encodeEnvelope,
+  encodeManifest,
+  type Manifest,
+  signManifest,
+} from "../../firmware/protocol/host/suit.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { boardById } from "../cli/build/boardFields.ts";
 import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
@@ -25,6 +30,8 @@ export interface ReleaseWish {
   floor: number;
   /** uptime that its trial has, minutes */
   trialMinutes: number;
+  /** vitals that its trial has to keep; null = any */
+  limits: Manifest["limits"];
 }
 
 /** One device as the factory leaves it, and the desk that signs its releases. */

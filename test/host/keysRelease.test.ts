@@ -36,9 +36,15 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Runs a command line and returns what it prints. */
+/** Runs a command line and returns what it prints; what it warns of is in `warned`. */
+let warned = "";
 async function run(...words: string[]): Promise<string> {
   let output = "";
+  warned = "";
+  const warn = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    warned += text;
+    return true;
+  });
   const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
     output += text;
     return true;
@@ -50,6 +56,7 @@ async function run(...words: string[]): Promise<string> {
     await program.parseAsync(words, { from: "user" });
   } finally {
     write.mockRestore();
+    warn.mockRestore();
   }
   return output;
 }
@@ -126,28 +133,95 @@ describe("fleetling release sign", () => {
     expect(showKeys(keysDir).ledger.entries.length).toBe(used);
   });
 
-  test("the command reads build folders and writes the file that is published", async () => {
-    const build = join(directory, "build");
-    mkdirSync(build);
-    writeFileSync(join(build, "build.json"), JSON.stringify({ board: "puckjs" }));
-    writeFileSync(join(build, "image.js"), image);
-    const out = join(directory, "release.json");
-    const words = ["release", "sign", build, "--model", "sensor-1", "--vendor", "example.com"];
-    const rest = ["--sequence", "8", "--name", "2.0", "--keys", keysDir, "--out", out];
-    expect(await run(...words, ...rest)).toMatch(/^puckjs: 34 B, envelope \d+ B, leaf \d+, /);
-    const file = JSON.parse(readFileSync(out, "utf8"));
-    expect(file).toMatchObject({ sequence: 8, version: "2.0", type: "fix" });
-    expect(file.images[0].classId).toBe(hex(input.images[0]!.classId));
-    const envelope = new Uint8Array(Buffer.from(file.images[0].envelope, "base64"));
-    expect(hex(verifyEnvelope(envelope, trusted()).digest)).toBe(file.images[0].digest);
-    for (const [word, value] of [
-      ["--type", "big"],
-      ["--interpreter", "2v25"],
-      ["--sequence", "x"],
-    ]) {
-      await expect(run(...words, ...rest, word!, value!)).rejects.toThrow(/^RELEASE_INPUT: /);
-    }
-    words[2] = directory;
-    await expect(run(...words, ...rest)).rejects.toThrow(/^RELEASE_INPUT: /);
+  describe("as a command", () => {
+    let out: string;
+    let words: string[];
+    let rest: string[];
+    beforeAll(() => {
+      const build = join(directory, "build");
+      mkdirSync(build);
+      writeFileSync(join(build, "build.json"), JSON.stringify({ board: "puckjs" }));
+      writeFileSync(join(build, "image.js"), image);
+      out = join(directory, "release.json");
+      words = ["release", "sign", build, "--model", "sensor-1", "--vendor", "example.com"];
+      rest = ["--sequence", "8", "--name", "2.0", "--keys", keysDir, "--out", out];
+    });
+    const told = ["--type", "fix", "--notes", "First."];
+    const life = ["--support-until", "2031-12-31", "--end-of-life", "2033-12-31"];
+    const envelopeOf = (path: string) =>
+      new Uint8Array(
+        Buffer.from(JSON.parse(readFileSync(path, "utf8")).images[0].envelope, "base64"),
+      );
+
+    test("it reads build folders and writes the file that is published", async () => {
+      expect(await run(...words, ...rest, ...told)).toMatch(
+        /^puckjs: 34 B, envelope \d+ B, leaf \d+, /,
+      );
+      const file = JSON.parse(readFileSync(out, "utf8"));
+      expect(file).toMatchObject({ sequence: 8, version: "2.0", type: "fix", notes: "First." });
+      expect(file.images[0].classId).toBe(hex(input.images[0]!.classId));
+      expect(hex(verifyEnvelope(envelopeOf(out), trusted()).digest)).toBe(file.images[0].digest);
+      for (const [word, value] of [
+        ["--type", "big"],
+        ["--notes", ""],
+        ["--notes", " \n"],
+        ["--interpreter", "2v25"],
+        ["--sequence", "x"],
+      ]) {
+        await expect(run(...words, ...rest, ...told, word!, value!)).rejects.toThrow(
+          /^RELEASE_INPUT: /,
+        );
+      }
+      const empty = words.with(2, directory);
+      await expect(run(...empty, ...rest, ...told)).rejects.toThrow(/^RELEASE_INPUT: /);
+    });
+
+    test.each([
+      ["--type", ["--notes", "x"]],
+      ["--notes", ["--type", "fix"]],
+    ])("it takes no leaf for a release without %s", async (flag, given) => {
+      const used = showKeys(keysDir).ledger.entries.length;
+      await expect(run(...words, ...rest, ...given)).rejects.toThrow(`required option '${flag} <`);
+      expect(showKeys(keysDir).ledger.entries.length).toBe(used);
+    });
+
+    test("it warns of each day and text that owners are not told, in words and as JSON", async () => {
+      await run(...words, ...rest, ...told);
+      expect(warned.split("\n")).toEqual([
+        "Warning: the release does not say until when it is supported: give --support-until",
+        "Warning: the release does not say when its life ends: give --end-of-life",
+        "Warning: the release does not say how the product is disposed of: give --disposal",
+        "",
+      ]);
+      const one = JSON.parse(await run(...words, ...rest, ...told, ...life, "--json"));
+      expect([one.warnings, warned]).toEqual([
+        ["the release does not say how the product is disposed of: give --disposal"],
+        "",
+      ]);
+      const all = [...life, "--disposal", "Electronic waste."];
+      const none = JSON.parse(await run(...words, ...rest, ...told, ...all, "--json"));
+      expect(none.warnings).toEqual([]);
+    });
+
+    test("it signs limits of vitals, both ends of one", async () => {
+      const limits = ["--limit", "batteryMv>=2100", "--limit", "temperatureDeciC>=-100"];
+      await run(...words, ...rest, ...told, ...limits, "--limit", "batteryMv<=3600");
+      expect(verifyEnvelope(envelopeOf(out), trusted()).limits).toEqual({
+        1: [2100, 3600],
+        5: [-100, null],
+      });
+    });
+
+    test.each([
+      ["batteryMv>2100", 'expected a limit such as "batteryMv>=2100"'],
+      ["voltage>=2100", "expected one of batteryMv, memoryUsedPermille, "],
+      ["batteryMv>=2.1", "expected a limit such as"],
+      ["batteryMv<=2000", "expected least at most greatest of batteryMv, got 2100 and 2000"],
+      ["batteryMv>=2000", "expected one limit >= of batteryMv, got two"],
+    ])("it refuses the limit %s beside a lower one of 2100", async (limit, text) => {
+      const given = ["--limit", "batteryMv>=2100", "--limit", limit];
+      const sign = run(...words, ...rest, ...told, ...given);
+      await expect(sign).rejects.toThrow(`RELEASE_INPUT: --limit ${limit}: ${text}`);
+    });
   });
 });

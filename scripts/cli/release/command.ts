@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { ToolError } from "../keys/errors.ts";
 import { progressLine } from "../keys/progress.ts";
+import { readLimits } from "./limits.ts";
 import { type ReleaseInput, releaseFile, type SignedRelease, signRelease } from "./sign.ts";
 
 interface Flags {
@@ -19,6 +20,7 @@ interface Flags {
   interpreter: string;
   trialMinutes?: string;
   batteryMv?: string;
+  limit: string[];
   supportUntil?: string;
   endOfLife?: string;
   disposal?: string;
@@ -32,7 +34,16 @@ Example:
       --sequence 7 --name 1.4.2 --type security --notes "Closes a hole." --out release.json
   Each build folder becomes one image for the class "model on board"; a leaf of the release key is
   reserved on disk before each signature. The same input again gives the same file and takes no leaf.
+  --limit may be repeated; a vital outside ends the trial: --limit "batteryMv>=2100" --limit "memoryUsedPermille<=900"
+  A release that leaves out --support-until, --end-of-life or --disposal is signed with a warning.
 `;
+
+/** What a release should tell its owners, by flag; left out it costs a warning. */
+const told = [
+  ["supportUntil", "--support-until", "until when it is supported"],
+  ["endOfLife", "--end-of-life", "when its life ends"],
+  ["disposal", "--disposal", "how the product is disposed of"],
+] as const;
 
 /** Adds `fleetling release sign`. */
 export function register(program: Command): void {
@@ -46,11 +57,17 @@ export function register(program: Command): void {
     .requiredOption("--sequence <n>", "number of the release; higher than every one before")
     .requiredOption("--name <version>", "version as people say it")
     .option("--floor <n>", "least sequence that may run once this is confirmed", "0")
-    .option("--type <type>", "security, fix or feature", "fix")
-    .option("--notes <text>", "release notes", "")
+    .requiredOption("--type <type>", "security, fix or feature")
+    .requiredOption("--notes <text>", "what changes for the owner, in words")
     .option("--interpreter <min..max>", "interpreter versions", "2v25..2v29")
     .option("--trial-minutes <n>", "uptime a trial has")
     .option("--battery-mv <n>", "least battery voltage")
+    .option(
+      "--limit <limit>",
+      'vital that a trial has to keep: "NAME>=N" or "NAME<=N"; may be repeated',
+      (text: string, before: string[]) => [...before, text],
+      [],
+    )
     .option("--support-until <date>", "ISO date")
     .option("--end-of-life <date>", "ISO date")
     .option("--disposal <text>", "how to dispose of the product")
@@ -62,8 +79,13 @@ export function register(program: Command): void {
       const input = releaseInput(builds, flags);
       const signed = signRelease({ ...input, onProgress: progressLine("release key") });
       writeFileSync(flags.out, `${JSON.stringify(releaseFile(input, signed), null, 1)}\n`);
-      if (signed.warning !== null) process.stderr.write(`Warning: ${signed.warning}\n`);
-      process.stdout.write(flags.json ? summaryJson(flags, signed) : summaryText(flags, signed));
+      const warnings = warningsOf(flags, signed);
+      if (!flags.json)
+        process.stderr.write(warnings.map((warning) => `Warning: ${warning}\n`).join(""));
+      const summary = flags.json
+        ? summaryJson(flags, signed, warnings)
+        : summaryText(flags, signed);
+      process.stdout.write(summary);
     });
 }
 
@@ -75,6 +97,9 @@ export function releaseInput(builds: string[], flags: Flags): ReleaseInput {
   }
   if (!["security", "fix", "feature"].includes(flags.type)) {
     throw inputError("--type", "security, fix or feature", flags.type);
+  }
+  if (flags.notes.trim() === "") {
+    throw inputError("--notes", "what changes for the owner, in words", "nothing");
   }
   const optional = (name: string, text: string | undefined) =>
     text === undefined ? undefined : integer(name, text);
@@ -92,6 +117,7 @@ export function releaseInput(builds: string[], flags: Flags): ReleaseInput {
     disposal: flags.disposal,
     trialMinutes: optional("--trial-minutes", flags.trialMinutes),
     batteryMinMv: optional("--battery-mv", flags.batteryMv),
+    limits: readLimits(flags.limit),
   };
 }
 
@@ -117,14 +143,21 @@ function integer(name: string, text: string): number {
   return Number(text);
 }
 
-function summaryJson(flags: Flags, signed: SignedRelease): string {
+function warningsOf(flags: Flags, signed: SignedRelease): string[] {
+  const missing = told
+    .filter(([name]) => !flags[name])
+    .map(([, flag, what]) => `the release does not say ${what}: give ${flag}`);
+  return signed.warning === null ? missing : [signed.warning, ...missing];
+}
+
+function summaryJson(flags: Flags, signed: SignedRelease, warnings: string[]): string {
   const images = signed.images.map(({ board, classId, digest, envelope, payload, leaf }) => ({
     ...{ board, classId, digest, leaf },
     envelopeBytes: envelope.length,
     payloadBytes: payload.length,
   }));
-  const { leavesLeft, warning } = signed;
-  return `${JSON.stringify({ out: flags.out, images, leavesLeft, warning })}\n`;
+  const { leavesLeft } = signed;
+  return `${JSON.stringify({ out: flags.out, images, leavesLeft, warnings })}\n`;
 }
 
 function summaryText(flags: Flags, signed: SignedRelease): string {

@@ -5,6 +5,7 @@ import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.
 import {
   encodeEnvelope,
   encodeManifest,
+  type Manifest,
   type ManifestText,
   signManifest,
 } from "../../../firmware/protocol/host/suit.ts";
@@ -33,6 +34,8 @@ export interface ReleaseInput extends ManifestText {
   interpreter: readonly [string, string];
   trialMinutes?: number;
   batteryMinMv?: number;
+  /** vitals that a trial has to keep */
+  limits?: Manifest["limits"];
   onProgress?: LeafProgress;
 }
 
@@ -111,6 +114,7 @@ function manifestOf(input: ReleaseInput, image: ReleaseInput["images"][number]):
     interpreter: image.interpreter ?? input.interpreter,
     trialMinutes: input.trialMinutes,
     batteryMinMv: input.batteryMinMv,
+    limits: input.limits,
     text: { version, type, notes, supportUntil, endOfLife, disposal },
   });
 }

@@ -18,7 +18,13 @@ export const forgeries: Chapter = {
     const sign = ({ made }: DemoDevice, sequence: number) => {
       const { board } = made;
       const images = [{ board, firmware: firmware.get(board.id)! }];
-      const given = { sequence, floor: Math.min(floor, sequence), version: "x", notes: "", images };
+      const given = {
+        sequence,
+        floor: Math.min(floor, sequence),
+        version: "x",
+        notes: "Forged.",
+        images,
+      };
       return stage.shop.release(given).signed.images[0]!;
     };
     const tampered = sign(first, forged.tampered);
