@@ -28,7 +28,34 @@ export async function takeCheckIn(
       "vitals that are not [min, max, last] were left out",
     );
   }
-  return settleRevert(step, withFacts(device, checkIn.info));
+  const known = withFacts(device, checkIn.info);
+  return settleRevert(step, await wishAgain(step, device, known));
+}
+
+/** What an image did not take may suit the next one: the owner's wish goes out once more, under the next revision, when
+ *  another image runs. */
+async function wishAgain(
+  step: Step,
+  before: DeviceRecord,
+  device: DeviceRecord,
+): Promise<DeviceRecord> {
+  const { wantedSettings, settingsRevision, settingsRefused = {}, serial } = device;
+  const names = Object.keys(settingsRefused);
+  const isOther = before.lastSeenMs !== null && before.runningDigest !== device.runningDigest;
+  // Recovery takes no settings, and a newer wish is on its way already.
+  const isAnswered = wantedSettings?.revision === settingsRevision;
+  const runs = device.slotState !== SlotState.Recovery;
+  if (!wantedSettings || !isAnswered || !isOther || !runs || names.length === 0) return device;
+  const revision = wantedSettings.revision + 1;
+  const event: NewEvent = {
+    kind: "settingsOfferedAgain",
+    serial,
+    sequence: device.runningSequence,
+    text: `The device runs another image, so ${names.join(", ")} goes to it again, under revision ${revision}.`,
+    data: { revision, names },
+  };
+  await step.tx.appendEvent(event, step.incoming.nowMs);
+  return { ...device, wantedSettings: { ...wantedSettings, revision } };
 }
 
 /** Events that a check-in means against what was known. Pure.

@@ -81,6 +81,51 @@ describe("settings", () => {
     device.info.settingsRevision = 3;
     expect(kinds(await checkIn())).toEqual(["reply"]);
   });
+
+  describe("of which the running image refused some", () => {
+    beforeEach(async () => {
+      await bench.change(serial, { wantedSettings: { revision: 3, values: { period: 60, a: 1 } } });
+      Object.assign(device.info, { settingsRevision: 3, settingsRefused: { period: 153 } });
+      expect(kinds(await checkIn())).toEqual(["reply"]);
+    });
+    const run = (byte: number, changes = {}) =>
+      Object.assign(device.info, { runningDigest: new Uint8Array(8).fill(byte), ...changes });
+
+    it("are offered again, all of them and once, when the device runs another image", async () => {
+      run(7, { runningSequence: 7 });
+      const heard = await checkIn();
+      expect(messageOf(heard, "settings")).toEqual({
+        ...{ kind: "settings", revision: 4, values: { period: 60, a: 1 } },
+      });
+      const [event] = await bench.events("settingsOfferedAgain", serial);
+      expect(event).toMatchObject({ sequence: 7, data: { revision: 4, names: ["period"] } });
+      Object.assign(device.info, { settingsRevision: 4 });
+      expect(kinds(await checkIn())).toEqual(["reply"]);
+      expect(await bench.events("settingsOfferedAgain", serial)).toHaveLength(1);
+    });
+    it("stay refused while the same image runs", async () => {
+      expect(kinds(await checkIn())).toEqual(["reply"]);
+      expect(await bench.events("settingsOfferedAgain", serial)).toEqual([]);
+    });
+    it("wait while the device is in recovery", async () => {
+      run(0, { runningSequence: 0, slotState: 2 });
+      expect(kinds(await checkIn())).toEqual(["reply"]);
+    });
+    it("are not raised above a wish that is newer", async () => {
+      await bench.change(serial, { wantedSettings: { revision: 5, values: { period: 30 } } });
+      run(7, { runningSequence: 7 });
+      expect(messageOf(await checkIn(), "settings")).toMatchObject({ revision: 5 });
+      expect(await bench.events("settingsOfferedAgain", serial)).toEqual([]);
+    });
+  });
+
+  it("that the device took are not offered again to another image", async () => {
+    await bench.change(serial, { wantedSettings: { revision: 3, values: { period: 60 } } });
+    device.info.settingsRevision = 3;
+    await checkIn();
+    device.info.runningDigest = new Uint8Array(8).fill(7);
+    expect(kinds(await checkIn())).toEqual(["reply"]);
+  });
 });
 
 describe("a wipe order", () => {
