@@ -97,13 +97,14 @@ function decideBoot(k: Kit): void {
   const held = BOARD.button;
   const count = countBoot(before, readSlots(k)[5], reason === ResetReason.Watchdog);
   k.boot = count.boot;
-  k.resetReason =
-    reason ||
-    (before[3] === Code.UpdateInstalled || (BOARD.cable && before[3] === Code.UpdateInCore)
+  // What was noted before the restart says more than the chip, to which each of these is one by software.
+  k.resetReason = !before[3]
+    ? reason
+    : before[3] === Code.UpdateInstalled || (BOARD.cable && before[3] === Code.UpdateInCore)
       ? ResetReason.Update
-      : before[3]
+      : before[2]
         ? ResetReason.Crash
-        : 0);
+        : ResetReason.Software;
   if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
   // Persisted before the random source is used: no number of an earlier start comes again.
   k.put(Rec.Boot, k.boot);
