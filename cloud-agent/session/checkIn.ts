@@ -12,7 +12,8 @@ export async function takeCheckIn(
   checkIn: CheckIn,
 ): Promise<DeviceRecord> {
   const { tx, incoming } = step;
-  for (const event of changes(device, checkIn.info)) {
+  const news = [...changes(device, checkIn.info), ...timeOff(device, checkIn.info, incoming.nowMs)];
+  for (const event of news) {
     await tx.appendEvent({ ...event, serial: device.serial }, incoming.nowMs);
   }
   if (Object.keys(checkIn.values).length > 0) {
@@ -97,6 +98,23 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
     add("updateRefused", refused.sequence, refused.code, text);
   }
   return [...events, ...refusedSettings(before, info)];
+}
+
+const offWhy: Record<number, string> = {
+  [Code.WifiRefused]: "the Wi-Fi network refused its password",
+  [Code.WifiNotFound]: "its Wi-Fi network was not found",
+};
+
+/** The event of a device that is back from a time without its Wi-Fi network. Pure. */
+export function timeOff(before: DeviceRecord, info: CheckInInfo, nowMs: number): NewEvent[] {
+  const { joinsFailed, runningSequence: sequence } = info;
+  if (!joinsFailed) return [];
+  const { code, count } = joinsFailed;
+  const offMs = before.lastSeenMs === null ? null : nowMs - before.lastSeenMs;
+  const time = offMs === null ? "" : ` for ${Math.round(offMs / 60_000)} minutes`;
+  const why = offWhy[code] ?? "it could not join its Wi-Fi network";
+  const text = `The device was off the network${time}: ${why} (${count} failed joins).`;
+  return [{ kind: "networkRejoined", sequence, code, text, data: { joinsFailed: count, offMs } }];
 }
 
 function refusedSettings(before: DeviceRecord, info: CheckInInfo): NewEvent[] {

@@ -47,17 +47,18 @@ export function identityIsValid(): boolean {
   );
 }
 
-/** Zeroes in place, safe to repeat: 0 device key · 1 and pop key, Wi-Fi · 2 and seed, receipt key · 3 receipt key only.
- *  Seed and receipt key are needed until the receipt is safe, so they go last. */
+/** Zeroes in place, safe to repeat: 0 device key · 1 and pop key · 2 and seed, receipt key · 3 receipt key only ·
+ *  4 Wi-Fi only. Seed and receipt key are needed until the receipt is safe, Wi-Fi until it has been acknowledged:
+ *  so they go last. */
 export function forget(level: number): void {
   const zero = (from: number, to: number) => {
     if (h.read(from, to - from).some((x) => x !== 0)) h.write(from, new Uint8Array(to - from));
   };
-  if (level === 3) zero(IdAt.ReceiptI, IdAt.SecretsEnd);
+  if (level === 4) zero(IdAt.Ssid, IdAt.WifiEnd);
+  else if (level === 3) zero(IdAt.ReceiptI, IdAt.SecretsEnd);
   else zero(IdAt.DeviceKey, IdAt.PopKey);
   if (level === 1 || level === 2) {
     zero(IdAt.PopKey, IdAt.Seed);
-    zero(IdAt.Ssid, IdAt.WifiEnd);
   }
   if (level === 2) zero(IdAt.Seed, IdAt.SecretsEnd);
 }

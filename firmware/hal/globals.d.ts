@@ -40,6 +40,8 @@ declare const BOARD: {
   /** updates are taken by the core alone, over the line */
   cable: boolean;
   watchdog: boolean;
+  /** joins a Wi-Fi network by itself */
+  wifi: boolean;
   probe: boolean;
   /** bytes of a FETCH, at most blockBytesMax */
   blockBytes: number;

@@ -269,4 +269,13 @@ export const errorTexts: Record<Code, ErrorText> = {
   [Code.UpdateInCore]: text("UpdateInCore", "device",
     "The device restarted into its core to take an update there.",
     nothing),
+  [Code.WifiFailed]: text("WifiFailed", "world",
+    "The device could not join its Wi-Fi network.",
+    "Look at the access point: it may be full or give no addresses. The device tries again by itself."),
+  [Code.WifiRefused]: text("WifiRefused", "world",
+    "The Wi-Fi network refused the device's password.",
+    "Give the access point the password of the device's identity. The device tries again by itself."),
+  [Code.WifiNotFound]: text("WifiNotFound", "world",
+    "The device found no Wi-Fi network of its name.",
+    "Switch the access point on, or bring it nearer. The device tries again by itself."),
 };

@@ -85,4 +85,7 @@ export const enum Code {
 
   UpdateByCableOnly = 225,
   UpdateInCore = 226,
+  WifiFailed = 227,
+  WifiRefused = 228,
+  WifiNotFound = 229,
 }

@@ -5,6 +5,7 @@ import { Msg } from "../../firmware/protocol/messages.ts";
 import { detokenise } from "../cli/build/pretokenise.ts";
 import type { BatteryOptions } from "../sim/board/battery.ts";
 import type { SimBoard, SimBoardOptions } from "../sim/board/simBoard.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import { realClock } from "../sim/clock.ts";
 import { type Fleet, startFleet } from "../sim/device.ts";
 import { realNet } from "../sim/net.ts";
@@ -105,7 +106,7 @@ export function boardOptions(
     storage: made.storage,
     seed: `${seed} ${made.serial}`,
     battery: isPowered ? battery : undefined,
-    wifi: { ssid: "site", rssiDbm: -50 - Math.floor(random() * 30), joinsAtBoot: true },
+    wifi: { ...siteWifi, rssiDbm: -50 - Math.floor(random() * 30) },
     sensors: { analog: () => daylight + (random() - 0.5) * 0.02 },
     // Device code here never loops without end, and a slow machine must not look like one that does.
     wallLimitMs: 0,

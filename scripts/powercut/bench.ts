@@ -1,5 +1,6 @@
 import { detokenise } from "../cli/build/pretokenise.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
 import { brokerNet, joinCable, joinSerial } from "./carrier.ts";
@@ -47,7 +48,7 @@ export class Bench {
       clock: this.clock,
       flash: standing.flash,
       net: brokerNet(this.peer, birth.record.serial, this.clock),
-      wifi: { ssid: "site", joinsAtBoot: true },
+      wifi: siteWifi,
       seed,
       // The supervising process looks for what does not return: a limit per call would cost as much as the call.
       wallLimitMs: 0,

@@ -123,8 +123,10 @@ export function judgeEnd(measure: Measure, bench: Bench, say: Say): void {
     say("lostState", `flash rule broken at 0x${addr.toString(16)}: ${kind}`);
 }
 
+const ownSecrets = ["popKey", "random seed", "Wi-Fi password"];
+
 /** Secrets that a wiped device still holds; slots are in the receipt's coverage, the core is public. A device that is sold
- *  keeps what is its own (popKey, seed) and loses what was its owner's. */
+ *  keeps what is its own (popKey, seed, the factory's Wi-Fi) and loses what was its owner's. */
 function leftovers({ rig, flow }: Measure, bench: Bench): string[] {
   const { birth, board, km } = rig.material;
   const { plan, pageBytes, flashStart } = board;
@@ -135,7 +137,7 @@ function leftovers({ rig, flow }: Measure, bench: Bench): string[] {
     flash.read(flashStart + plan.journalPage * pageBytes, journalBytes),
   ]);
   const secrets = secretsOf(birth, km, 1);
-  if (flow.name === "transfer") for (const own of ["popKey", "random seed"]) secrets.delete(own);
+  if (flow.name === "transfer") for (const own of ownSecrets) secrets.delete(own);
   return secretsFound(places, secrets).map((name) => `${name} is still there after the wipe`);
 }
 

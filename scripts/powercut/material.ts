@@ -10,6 +10,7 @@ import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
 import { type Birth, makeBirth } from "../cli/factory/birth.ts";
 import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import { seededRandom } from "../sim/random.ts";
 
 /** A signed release as the cloud serves it. */
@@ -162,6 +163,7 @@ function bear(board: Board, km: Uint8Array, releaseKey: Uint8Array): Birth {
     keySet: { version: 1, threshold: 1, releaseKeys: [releaseKey] },
     agentHost: "agent.example.com",
     agentPort: 1883,
+    wifi: board.radio.kind === "wifi" ? siteWifi : undefined,
     labelHost: "fleet.example.com",
     bornAt: new Date(1_750_000_000_000),
     random: (n) => Uint8Array.from({ length: n }, () => Math.floor(random() * 256)),

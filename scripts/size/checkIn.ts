@@ -1,11 +1,11 @@
 import type { Board } from "../../boards/index.ts";
-import { encodeLine } from "../../firmware/protocol/host/line.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { detokenise } from "../cli/build/pretokenise.ts";
 import { brokerNet, joinSerial } from "../powercut/carrier.ts";
 import { isPacked, makeMaterial } from "../powercut/material.ts";
 import { freshPeer, Peer } from "../powercut/peer.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import { NorFlash } from "../sim/flash/norFlash.ts";
 import { rulesOf } from "../sim/flash/rules.ts";
@@ -40,7 +40,7 @@ export async function measureCheckIn(board: Board): Promise<CheckInCost> {
     clock,
     flash,
     net: counted(brokerNet(peer, material.birth.record.serial, clock), bytes),
-    wifi: { ssid: "site", joinsAtBoot: true },
+    wifi: siteWifi,
     seed: 1,
     wallLimitMs: 0,
     detokenise: isPacked(board) ? detokenise : undefined,
@@ -50,10 +50,10 @@ export async function measureCheckIn(board: Board): Promise<CheckInCost> {
     sim.onSerial((data) => {
       bytes.up += data.length;
     });
-    const send = peer.send;
-    peer.send = (message) => {
-      bytes.down += encodeLine(message).length;
-      send(message);
+    const feed = sim.feedSerial.bind(sim);
+    sim.feedSerial = (data) => {
+      bytes.down += data.length;
+      feed(data);
     };
   }
   const until = (what: string, done: () => boolean) => {

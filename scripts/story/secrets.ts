@@ -9,6 +9,8 @@ export function secretsOf(birth: Birth, km: Uint8Array, epochMax: number): Map<s
     ["random seed", identity.seed],
     ["receipt seed", identity.receiptSeed],
   ]);
+  const { wifi } = identity;
+  if (wifi) secrets.set("Wi-Fi password", new Uint8Array(Buffer.from(wifi.password)));
   for (let epoch = 0; epoch <= epochMax; epoch++) {
     secrets.set(`device key ${epoch}`, deviceKeyAt(km, record, epoch));
     if (epoch) secrets.set(`owner key ${epoch}`, ownerKey(km, record.serial, epoch));

@@ -9,6 +9,7 @@ import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
 import { createKeys, readKeySet } from "../cli/keys/store.ts";
 import { releaseFile, signRelease } from "../cli/release/sign.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import type { Json } from "./api.ts";
 
 export const vendorDomain = "example.com";
@@ -66,6 +67,7 @@ export class Workshop {
       keySet: { version: 1, threshold: release.threshold, releaseKeys: release.keys },
       agentHost: "127.0.0.1",
       agentPort: this.agentPort,
+      wifi: board.radio.kind === "wifi" ? siteWifi : undefined,
       labelHost: "fleet.example.com",
       bornAt: new Date(),
       random: (n) => new Uint8Array(randomBytes(n)),

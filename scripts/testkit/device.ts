@@ -6,6 +6,7 @@ import { readLimits } from "../cli/release/limits.ts";
 import { brokerNet, joinSerial } from "../powercut/carrier.ts";
 import type { BatteryOptions } from "../sim/board/battery.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import { type SeenCheckIn, TestCloud } from "./cloud.ts";
 import { bornSequence, buildApp, isPacked, plainText, type Workbench } from "./factory.ts";
@@ -81,7 +82,7 @@ export class SimulatedDevice {
     this.sim = new SimBoard({
       ...{ board, clock: this.#clock, storage: bench.storage, seed: options.seed ?? 1 },
       net: brokerNet(this.cloud, this.serial, this.#clock),
-      wifi: { ssid: "site", joinsAtBoot: true },
+      wifi: siteWifi,
       battery: options.battery,
       sensors: {
         analog: (pin) => this.#analog.get(pin) ?? 0,

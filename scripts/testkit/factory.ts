@@ -15,6 +15,7 @@ import { detokenise } from "../cli/build/pretokenise.ts";
 import { type Birth, makeBirth } from "../cli/factory/birth.ts";
 import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
+import { siteWifi } from "../sim/board/wifiLib.ts";
 import { seededRandom } from "../sim/random.ts";
 
 /** A signed release as the cloud serves it. */
@@ -98,6 +99,7 @@ export async function makeWorkbench(appFile: string, boardId: string): Promise<W
     ...{ vendorDomain: "example.com", kmId: 1, km },
     keySet: { version: 1, threshold: 1, releaseKeys: [key.publicKey] },
     ...{ agentHost: "agent.example.com", agentPort: 1883, labelHost: "fleet.example.com" },
+    wifi: board.radio.kind === "wifi" ? siteWifi : undefined,
     bornAt: new Date(1_750_000_000_000),
     random: (n) => Uint8Array.from({ length: n }, () => Math.floor(random() * 256)),
   });

@@ -50,7 +50,7 @@ test("the device reads the same identity", () => {
   expect(flash.slice(IdAt.ReceiptSeed, IdAt.ReceiptSeed + 24)).toEqual(identityInput.receiptSeed);
 });
 
-test("the device notices one changed bit of its identity, and forgets its secrets in three steps", () => {
+test("the device notices one changed bit of its identity, and forgets its secrets step by step", () => {
   const flash = new Uint8Array(4096).fill(255);
   flash.set(encodeIdentity(identityInput), identityOffset);
   const isZero = (from: number, to: number) => flash.slice(from, to).every((b) => b === 0);
@@ -62,6 +62,8 @@ test("the device notices one changed bit of its identity, and forgets its secret
   ]);
   forget(1);
   expect([isZero(IdAt.PopKey, IdAt.Seed), isZero(IdAt.Seed, IdAt.ReceiptI)]).toEqual([true, false]);
+  expect(idText(IdAt.Ssid, 32)).toBe("line");
+  forget(4);
   expect(isZero(IdAt.Ssid, IdAt.WifiEnd)).toBe(true);
   forget(2);
   expect(isZero(IdAt.DeviceKey, IdAt.SecretsEnd)).toBe(true);

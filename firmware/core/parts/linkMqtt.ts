@@ -3,6 +3,7 @@ import { IdAt, idNumber, idText } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
 import { setHal } from "../../hal/current.ts";
 import type { Bytes, Piece } from "../../hal/hal.ts";
+import { Code } from "../../protocol/errors.ts";
 import { messageBytesMax } from "../../protocol/limits.ts";
 import type { Kit } from "../kit.ts";
 import type { Send } from "./linkSerial.ts";
@@ -11,11 +12,15 @@ declare const require: (name: string) => any;
 
 const keepAliveS = 60;
 const retryMsMax = 60_000;
+/** Longest wait for a join: the interpreter calls back once, or never (no address given, a call in vain).
+ *  Its own three tries take less. Source: interpreter libs/network/esp32/jswrap_esp32_network.c, s_retry_num */
+const joinMsMax = 30_000;
 
 const text = (s: string): Piece => [s.length >> 8, s.length & 255, s];
 
 /** MQTT 3.1.1, QoS 0, over TCP of the board's own: CONNECT, SUBSCRIBE, PUBLISH, PINGREQ and no more.
- *  Nothing is trusted because of it. Source: SPEC.md §5; MQTT 3.1.1 §2–3
+ *  Nothing is trusted because of it. A board with Wi-Fi joins the network of its identity first, and again after each loss;
+ *  without an SSID there, the network is somebody else's matter. Source: SPEC.md §5, §5.1; MQTT 3.1.1 §2–3
  *  @returns (onMessage, onUp) → Send */
 export default (k: Kit) =>
   (onMessage: (m: Bytes) => void, onUp: () => void): Send => {
@@ -25,6 +30,7 @@ export default (k: Kit) =>
     let buffer = "";
     let connects = 0;
     let retryMs = 1000;
+    let isJoined = !BOARD.wifi || !idText(IdAt.Ssid, 32);
     const packet = (type: number, body: Piece) => {
       const b = k.h.cat(body);
       const n = b.length;
@@ -65,7 +71,34 @@ export default (k: Kit) =>
         onMessage(k.h.cat(body.slice(2 + body.charCodeAt(1))));
       }
     };
+    /** One try to join; the pause before the next one is that of connections. */
+    const join = () => {
+      let waits = true;
+      const done = (error: unknown) => {
+        if (!error) isJoined = true;
+        if (!waits) return;
+        waits = false;
+        if (isJoined) return connect();
+        // ESP32: NO_AP_FOUND, AUTH_FAIL, 4WAY_HANDSHAKE_TIMEOUT; ESP8266: no_ap_found, bad_password, auth_expire.
+        const e = "" + error;
+        const code = /found/i.test(e)
+          ? Code.WifiNotFound
+          : /pass|auth|shake/i.test(e)
+            ? Code.WifiRefused
+            : Code.WifiFailed;
+        k.off = [code, k.off ? k.off[1]! + 1 : 1];
+        retry();
+      };
+      k.h.after(() => done("late"), joinMsMax);
+      try {
+        const password = idText(IdAt.Password, 64);
+        require("Wifi").connect(idText(IdAt.Ssid, 32), { password }, done);
+      } catch (error) {
+        done(error);
+      }
+    };
     const connect = () => {
+      if (BOARD.wifi && !isJoined) return join();
       let s: DeviceSocket;
       try {
         s = require("net").connect(
@@ -114,6 +147,14 @@ export default (k: Kit) =>
     k.h.every(() => {
       if (up) packet(192, "");
     }, keepAliveS * 700);
+    if (BOARD.wifi && !isJoined)
+      require("Wifi").on("disconnected", () => {
+        isJoined = false;
+        const s = socket;
+        down();
+        // Its far end is out of reach: the interpreter would keep it for minutes.
+        if (s) s.end();
+      });
     connect();
     return (m) => {
       if (up) packet(48, [text("fl/" + k.serial + "/up"), m]);

@@ -65,6 +65,7 @@ export default (k: Kit) =>
       case Msg.Reply:
         if (c.waiting) c.ok++;
         c.waiting = 0;
+        if (BOARD.wifi) k.off = null;
         if (m[2] !== c.life[2] || m[1] - c.life[1]! > 86_400)
           putLife(c.life[0]!, Math.max(m[1], c.life[1]!), m[2]);
         client.later(m[2] * 1000);

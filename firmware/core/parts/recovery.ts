@@ -1,6 +1,8 @@
+import { forget } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
+import { setHal } from "../../hal/current.ts";
 import { Code } from "../../protocol/errors.ts";
-import { Msg } from "../../protocol/messages.ts";
+import { Msg, WipeMode } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import type { ClientState } from "./client.ts";
@@ -29,7 +31,16 @@ export default (k: Kit): void => {
     k.part(Part.Wipe)(null);
     return;
   }
-  if (w[0] === 3) return;
+  /** Wi-Fi carries the receipt, so it is forgotten after its acknowledgement, at each start in case of a cut. */
+  const forgetWifi = () => {
+    if (!BOARD.wifi || w[2] !== WipeMode.Scrap) return;
+    setHal(k.h);
+    forget(4);
+  };
+  if (w[0] === 3) {
+    forgetWifi();
+    return;
+  }
   const receipt = k.get(Rec.Receipt);
   const tell = () => send(k.encode([Msg.Receipt, k.serial, receipt[0], receipt[1]]));
   const send: Send = k.part(Part.Link)((m: Uint8Array) => {
@@ -38,7 +49,10 @@ export default (k: Kit): void => {
     if (a[0] !== Msg.ReceiptAck || !k.same(k.cut(k.h.sha(a[1]), 0, 16), w[4])) return;
     // With a key of a next life the device goes on as a new one; without, it stays silent for good.
     if (k.get(Rec.Key)) k.put(Rec.Wipe, null);
-    else k.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7], null]);
+    else {
+      k.put(Rec.Wipe, [3, w[1], w[2], w[3], w[4], w[5], w[6], w[7], null]);
+      forgetWifi();
+    }
     k.restart(Code.Ok);
   }, tell);
   k.h.every(tell, receiptEveryMs);

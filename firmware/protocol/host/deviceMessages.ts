@@ -32,6 +32,8 @@ export interface CheckInInfo {
   refused: { sequence: number; code: number } | null;
   /** codes of settings that were not taken, by name; empty when all were */
   settingsRefused: Record<string, number>;
+  /** joins of a Wi-Fi network that failed since the agent last answered: why the last one did, and how many */
+  joinsFailed: { code: number; count: number } | null;
 }
 
 export interface CheckIn {
@@ -168,6 +170,7 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
   const failed = list(9, "failed", 4);
   const download = list(10, "download", 3);
   const refused = list(15, "refusal", 2);
+  const joins = list(27, "joins failed", 2);
   return {
     runningSequence: wireUint("info sequence", info.get(1)),
     runningDigest: info.has(2) ? wireBytes("info digest", info.get(2), 8) : new Uint8Array(8),
@@ -197,6 +200,10 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
       code: wireUint("refusal code", refused[1], 999),
     },
     settingsRefused: readRefusals(info.get(23)),
+    joinsFailed: joins && {
+      code: wireUint("joins failed code", joins[0], 999),
+      count: wireUint("joins failed count", joins[1]),
+    },
   };
 }
 
@@ -256,12 +263,13 @@ function encodeCheckIn({ info, values }: CheckIn): Uint8Array {
     [13, info.settingsRevision],
     [14, info.keySetVersion],
   ]);
-  const { failed, download, refused } = info;
+  const { failed, download, refused, joinsFailed } = info;
   if (failed) fields.set(9, [failed.sequence, failed.digest, failed.code, failed.text]);
   if (download) fields.set(10, [download.sequence, download.bytesDone, download.sizeBytes]);
   if (refused) fields.set(15, [refused.sequence, refused.code]);
   const refusals = Object.entries(info.settingsRefused);
   if (refusals.length > 0) fields.set(23, new Map(refusals));
+  if (joinsFailed) fields.set(27, [joinsFailed.code, joinsFailed.count]);
   const vitals = new Map<number, CborValue>();
   for (const [key, name, triple] of vitalNames) {
     const value = values[name];

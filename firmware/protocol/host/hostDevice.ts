@@ -74,6 +74,7 @@ export class HostDevice {
       ...{ failed: null, download: null, lifecycle: 1, interpreter: "2v29" },
       ...{ settingsRevision: 0, keySetVersion: 1, refused: null },
       settingsRefused: {},
+      joinsFailed: null,
     };
   }
 

@@ -61,6 +61,7 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
     sha256: String(board.crypto.sha256),
     shaCopies: String(board.crypto.copies ?? false),
     watchdog: String(board.watchdog),
+    wifi: String(board.radio.kind === "wifi"),
     probe: String(board.probe ?? false),
     // A block is in memory about five times while its frame is opened: small boards ask for half.
     blockBytes: board.variables !== "runtime" && board.variables < 4000 ? "256" : "512",

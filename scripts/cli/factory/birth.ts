@@ -25,6 +25,8 @@ export interface BirthInput {
   keySet: { version: number; threshold: number; releaseKeys: Uint8Array[]; root?: LmsRole };
   agentHost: string;
   agentPort: number;
+  /** network that the device joins by itself; default none: its network is somebody else's matter */
+  wifi?: { ssid: string; password: string };
   labelHost: string;
   bornAt: Date;
   random(bytes: number): Uint8Array;
@@ -81,6 +83,7 @@ export function makeBirth(input: BirthInput): Birth {
       receiptSeed,
       agentHost: input.agentHost,
       agentPort: input.agentPort,
+      wifi: input.wifi,
     },
   };
 }

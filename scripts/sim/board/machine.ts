@@ -36,6 +36,8 @@ export interface WifiSurroundings {
   rssiDbm: number;
   /** true: the interpreter has joined from what `Wifi.save()` kept before the boot files run; default false */
   joinsAtBoot: boolean;
+  /** true: a join is never answered, as with an access point that gives no address; default false */
+  isSilent: boolean;
 }
 
 /** What the board's converters read. */

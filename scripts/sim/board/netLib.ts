@@ -6,16 +6,32 @@ import type { Machine } from "./machine.ts";
 const chunkBytesMax = 536;
 const retryMs = 20;
 
-/** require("net") for boards with TCP of their own. The network must be up: `isUp` tells.
+/** require("net") for boards with TCP of their own. The network must be up: `isUp` tells. `cut` ends every connection
+ *  without a word to device code, as the loss of a network does for minutes.
  *  Source: interpreter libs/network/socketserver.c socketClientConnectionsIdle, clientRequestWrite */
-export function netLib(machine: Machine, isUp: () => boolean): Record<string, unknown> {
-  return machine.realm.object({
+export function netLib(
+  machine: Machine,
+  isUp: () => boolean,
+): { library: Record<string, unknown>; cut(): void } {
+  const sockets = new Set<DeviceSocket>();
+  const library = machine.realm.object({
     connect: machine.native((options: unknown, callback: unknown) => {
       if (!isUp()) throw machine.error("Not connected to the internet");
       const { host = "", port = 0 } = (options ?? {}) as { host?: unknown; port?: unknown };
-      return new DeviceSocket(machine, String(host), Number(port), callback).object;
+      const socket = new DeviceSocket(machine, String(host), Number(port), callback, () =>
+        sockets.delete(socket),
+      );
+      sockets.add(socket);
+      return socket.object;
     }),
   });
+  return {
+    library,
+    cut() {
+      for (const socket of sockets) socket.cut();
+      sockets.clear();
+    },
+  };
 }
 
 /** One client socket in the hands of device code. */
@@ -24,12 +40,15 @@ class DeviceSocket {
   private readonly machine: Machine;
   private readonly connection: SimConnection;
   private readonly received: string[] = [];
+  private readonly ended: () => void;
   private isOpen = true;
+  private isCut = false;
   private wantsEnd = false;
   private unsentWrites = 0;
 
-  constructor(machine: Machine, host: string, port: number, callback: unknown) {
+  constructor(machine: Machine, host: string, port: number, callback: unknown, ended: () => void) {
     this.machine = machine;
+    this.ended = ended;
     this.object = machine.realm.object();
     this.connection = machine.net.connect(host, port, {
       connected: () => machine.post(() => this.connected(callback)),
@@ -44,6 +63,12 @@ class DeviceSocket {
       available: machine.native(() => this.received.join("").length),
       read: machine.native((count: unknown) => this.read(Number(count) || 0)),
     });
+  }
+
+  /** The network has gone: nothing is sent and nothing comes any more. */
+  cut(): void {
+    this.isCut = true;
+    this.connection.destroy();
   }
 
   private connected(callback: unknown): void {
@@ -78,7 +103,7 @@ class DeviceSocket {
       typeof data === "string" ? fromLatin1(data) : toBytes(String(data), this.machine.error);
     this.machine.battery.spend("linkByte", bytes.length);
     this.unsentWrites++;
-    this.connection.write(bytes);
+    if (!this.isCut) this.connection.write(bytes);
     return false;
   }
 
@@ -91,13 +116,14 @@ class DeviceSocket {
   private end(data: unknown): void {
     if (data !== undefined) this.write(data);
     this.wantsEnd = true;
-    this.connection.end();
+    if (!this.isCut) this.connection.end();
   }
 
   private closed(error?: string): void {
-    if (!this.isOpen) return;
+    if (!this.isOpen || this.isCut) return;
     this.deliver();
     this.isOpen = false;
+    this.ended();
     const { events, realm } = this.machine;
     if (error) events.emit(this.object, "error", realm.object({ code: -1, message: error }));
     events.emit(this.object, "end");

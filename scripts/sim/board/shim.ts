@@ -28,7 +28,8 @@ export function installShim(machine: Machine): Shim {
   const ports = new Ports(machine);
   const hasWifi = board.chip.startsWith("ESP");
   const hasNet = board.link === "mqtt";
-  const wifi = hasWifi ? new Wifi(machine) : undefined;
+  const net = hasNet ? netLib(machine, () => wifi?.isUp() ?? true) : undefined;
+  const wifi: Wifi | undefined = hasWifi ? new Wifi(machine, () => net?.cut()) : undefined;
   const crypto = cryptoLib(machine);
   const e = eLib(machine);
   const process = processLib(machine);
@@ -38,7 +39,7 @@ export function installShim(machine: Machine): Shim {
     crypto: crypto.library,
     heatshrink: heatshrinkLib(machine),
   };
-  if (hasNet) libraries.net = netLib(machine, () => wifi?.isUp() ?? true);
+  if (net) libraries.net = net.library;
   if (wifi) libraries.Wifi = wifi.library;
   if (board.consoles.telnet) libraries.TelnetServer = telnetLib(machine);
   let timeOffsetS = 0;

@@ -95,7 +95,14 @@ export class SimBoard {
       battery: this.battery,
       pins: this.pins,
       random,
-      wifi: { ssid: null, password: "", rssiDbm: -58, joinsAtBoot: false, ...options.wifi },
+      wifi: {
+        ssid: null,
+        password: "",
+        rssiDbm: -58,
+        joinsAtBoot: false,
+        isSilent: false,
+        ...options.wifi,
+      },
       sensors: {
         analog: () => 0.5 + (random() - 0.5) * 0.02,
         temperatureC: () => 21 + random(),

@@ -3,14 +3,28 @@ import type { Machine } from "./machine.ts";
 const joinMs = 1200;
 const refuseMs = 4000;
 
+/** The network of simulated sites: its devices have it in their identity, as from a factory. */
+export const siteWifi = { ssid: "site", password: "of the site" };
+
+/** What a failed join calls back with. Source: interpreter libs/network/esp32/jswrap_esp32_network.c wifiReasonToString,
+ *  libs/network/esp8266/jswrap_esp8266_network.c wifiConn */
+const failures = {
+  esp32: { missing: "NO_AP_FOUND", refused: "4WAY_HANDSHAKE_TIMEOUT" },
+  esp8266: { missing: "no_ap_found", refused: "bad_password" },
+};
+
 /** Wi-Fi of a board that has it: joins the access point of its surroundings, or fails to. */
 export class Wifi {
   readonly library: Record<string, unknown>;
   private joined: string | null = null;
+  private joins = 0;
   private readonly machine: Machine;
+  private readonly lost: () => void;
 
-  constructor(machine: Machine) {
+  /** @param lost called when the network has gone, before device code hears of it */
+  constructor(machine: Machine, lost: () => void = () => undefined) {
     this.machine = machine;
+    this.lost = lost;
     if (machine.wifi.joinsAtBoot) this.joined = machine.wifi.ssid;
     const { realm } = machine;
     this.library = realm.object({
@@ -47,7 +61,10 @@ export class Wifi {
     const done = typeof options === "function" ? options : callback;
     const password = String((options as { password?: unknown } | undefined)?.password ?? "");
     const isWelcome = () => machine.wifi.ssid === ssid && machine.wifi.password === password;
+    // A new call takes the place of one that waits, whose callback is then never called.
+    const join = ++this.joins;
     machine.after(isWelcome() ? joinMs : refuseMs, () => {
+      if (join !== this.joins || machine.wifi.isSilent) return;
       const isJoined = isWelcome();
       if (isJoined) {
         this.joined = ssid;
@@ -58,14 +75,22 @@ export class Wifi {
           machine.realm.object({ ip: "192.168.1.17" }),
         );
       }
-      if (typeof done === "function") machine.call(done, null, [isJoined ? null : "no AP found"]);
+      if (typeof done === "function")
+        machine.call(done, null, [isJoined ? null : this.failure(ssid)]);
     });
+  }
+
+  private failure(ssid: string): string {
+    const { board, wifi } = this.machine;
+    const words = failures[board.chip === "ESP8266" ? "esp8266" : "esp32"];
+    return wifi.ssid === ssid ? words.refused : words.missing;
   }
 
   private leave(reason: string): void {
     if (this.joined === null) return;
     const ssid = this.joined;
     this.joined = null;
+    this.lost();
     this.machine.events.emit(
       this.library,
       "disconnected",
