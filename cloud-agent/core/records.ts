@@ -110,6 +110,8 @@ export interface ReleaseImage {
   envelopeBytes: number;
   /** the app's declared settings; absent where the release file told none */
   settings?: DeclaredSettings;
+  /** kids (hex) of the keys that signed it; absent in records from before key sets: by keys of every set */
+  signedBy?: string[];
 }
 
 /** One line of the one log. Everything that was decided or seen, in order. */

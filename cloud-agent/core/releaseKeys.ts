@@ -2,42 +2,64 @@
 import {
   decodeKeySet,
   decodeSignedKeySet,
-  type KeySet,
+  keySetFor,
+  type SignedKeySet,
   verifyKeySet,
 } from "../../firmware/protocol/host/keyset.ts";
+import type { KeySetChange } from "../../firmware/protocol/host/keysetChange.ts";
 import type { TrustedKeys } from "../../firmware/protocol/host/suitVerify.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 
+/** What releases are judged by. */
+export interface ReleaseKeys {
+  /** the keys that a release of this sequence must be signed with */
+  for(sequence: number): TrustedKeys;
+  /** of the newest key set */
+  newest: TrustedKeys;
+  /** key sets in order of version, as devices fetch them; empty with plain keys */
+  chain: { keySet: KeySetChange; signed: SignedKeySet }[];
+}
+
 /** Reads the release key files: a chain of signed key sets (CBOR) in order of version, or for small fleets one JSON file
  *  {"release": [hex of 48 bytes, …], "threshold": 1, "ed25519": [hex of 32 bytes, …]}.
  *  Signed sets have to follow each other and the one accepted before, as on a device; plain keys are trusted by where
- *  they lie.
+ *  they lie, and devices get no key set from them.
  *  @throws AgentError KeyFileInvalid; CodedError for a key set that does not follow or is not signed */
-export async function acceptReleaseKeys(tx: Tx, files: Uint8Array[]): Promise<TrustedKeys> {
-  if (files.length === 1 && files[0]![0] === "{".charCodeAt(0)) return plainKeys(files[0]!);
-  const stored = await tx.meta("keySet");
+export async function acceptReleaseKeys(tx: Tx, files: Uint8Array[]): Promise<ReleaseKeys> {
+  if (files.length === 1 && files[0]![0] === "{".charCodeAt(0)) {
+    const plain = plainKeys(files[0]!);
+    return { for: () => plain, newest: plain, chain: [] };
+  }
+  const stored = await tx.meta("keySetBody");
   const accepted = stored === null ? null : decodeKeySet(fromHex(stored));
-  let current: KeySet | null = null;
+  const chain: ReleaseKeys["chain"] = [];
   let body = "";
   for (const file of files) {
     const signed = decodeSignedKeySet(file);
     body = Buffer.from(signed.body).toString("hex");
     const { version } = decodeKeySet(signed.body);
+    let keySet = accepted;
     if (accepted !== null && version === accepted.version) {
       if (body !== stored) throw wrongKeySet(`version ${version} is not the one accepted before`);
-      current = accepted;
     } else {
-      const follows: boolean = accepted !== null && version === accepted.version + 1;
-      current = verifyKeySet(signed, follows ? accepted : current);
+      const follows = accepted !== null && version === accepted.version + 1;
+      keySet = verifyKeySet(signed, follows ? accepted : (chain.at(-1)?.keySet ?? null));
     }
+    chain.push({ keySet: keySet!, signed });
   }
-  if (current === null) throw wrongKeySet("there is none");
-  if (accepted !== null && current.version < accepted.version) {
-    throw wrongKeySet(`expected version ${accepted.version} or higher, got ${current.version}`);
+  const last = chain.at(-1);
+  if (last === undefined) throw wrongKeySet("there is none");
+  if (accepted !== null && last.keySet.version < accepted.version) {
+    throw wrongKeySet(`expected version ${accepted.version} or higher, got ${last.keySet.version}`);
   }
-  if (body !== stored) await tx.putMeta("keySet", body);
-  return trusted(current);
+  if (body !== stored) await tx.putMeta("keySetBody", body);
+  const sets = chain.map(({ keySet }) => keySet);
+  return {
+    for: (sequence) => trusted(keySetFor(sets, sequence)),
+    newest: trusted(last.keySet),
+    chain,
+  };
 }
 
 function wrongKeySet(finding: string): AgentError {
@@ -48,8 +70,7 @@ function fromHex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "hex"));
 }
 
-function trusted(keySet: KeySet): TrustedKeys {
-  const { release, agent } = keySet.roles;
+function trusted({ release, agent }: KeySetChange): TrustedKeys {
   return { release: release.keys, threshold: release.threshold, ed25519: agent.keys };
 }
 

@@ -5,7 +5,7 @@ import { classIdOf } from "../../firmware/protocol/host/productIds.ts";
 import { type DeclaredSettings, declarationFault } from "../../firmware/protocol/host/settings.ts";
 import {
   leavesUsed,
-  type TrustedKeys,
+  sequenceOf,
   type VerifiedManifest,
   verifyEnvelope,
 } from "../../firmware/protocol/host/suitVerify.ts";
@@ -16,6 +16,7 @@ import { productsMax } from "./limits.ts";
 import type { Image } from "./ports.ts";
 import { checkReleasePromise, type ProductRecord, products } from "./products.ts";
 import type { ReleaseImage, ReleaseRecord } from "./records.ts";
+import type { ReleaseKeys } from "./releaseKeys.ts";
 
 /** An image as sent; class and digest are compared with the manifest where they are given. */
 export interface SentImage extends Image {
@@ -52,7 +53,7 @@ interface CheckedImage {
 export async function publishRelease(
   tx: Tx,
   request: PublishRequest,
-  options: { keys: TrustedKeys; nowMs: number },
+  options: { keys: ReleaseKeys; nowMs: number },
 ): Promise<{ release: ReleaseRecord; wasNew: boolean }> {
   const images = request.images.map((image) => checkImage(image, options.keys));
   const release = describe(request, images, options.nowMs);
@@ -67,7 +68,7 @@ export async function publishRelease(
   await checkPromises(tx, images);
   for (const { image } of images) {
     for (const used of leavesUsed(image.envelope)) {
-      await noteLeaf(tx, used, options.keys.release, options.nowMs);
+      await noteLeaf(tx, used, options.keys.for(release.sequence).release, options.nowMs);
     }
   }
   await tx.putRelease(release);
@@ -122,8 +123,8 @@ async function checkPromises(tx: Tx, images: CheckedImage[]): Promise<void> {
   }
 }
 
-function checkImage(image: SentImage, keys: TrustedKeys): CheckedImage {
-  const manifest = verifyEnvelope(image.envelope, keys);
+function checkImage(image: SentImage, keys: ReleaseKeys): CheckedImage {
+  const manifest = verifyEnvelope(image.envelope, keys.for(sequenceOf(image.envelope)));
   const digest = createHash("sha256").update(image.payload).digest("hex");
   if (digest !== hex(manifest.digest) || image.payload.length !== manifest.sizeBytes) {
     throw new AgentError(
@@ -140,6 +141,7 @@ function checkImage(image: SentImage, keys: TrustedKeys): CheckedImage {
     floor: manifest.floor,
     envelopeBytes: image.envelope.length,
     settings: checkSettings(image),
+    signedBy: manifest.signedBy.map(hex),
   };
   return { record, manifest, image };
 }

@@ -281,6 +281,7 @@ export const release = Type.Object({
       sizeBytes: Type.Integer(),
       floor: uint32(),
       envelopeBytes: Type.Integer(),
+      signedBy: Type.Optional(Type.Array(hex(8))),
       settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     }),
   ),

@@ -63,7 +63,7 @@ export class Stage {
     this.agent = await AgentProcess.create({
       dataDir,
       km: this.km,
-      keySetFile: join(this.dir, "keys", "keyset-1.cbor"),
+      keySetFile: join(this.dir, "keys"),
       checkInS: 1,
       tickMs: 200,
       lab: true,

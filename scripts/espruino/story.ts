@@ -66,7 +66,7 @@ export async function playStory(
   const agent = await AgentProcess.create({
     dataDir: join(dir, "agent"),
     km,
-    keySetFile: join(dir, "keys", "keyset-1.cbor"),
+    keySetFile: join(dir, "keys"),
     checkInS: 1,
     tickMs: 200,
     lab: true,

@@ -78,14 +78,10 @@ export async function makeMaterial(boardId: string): Promise<Material> {
       overBudget: "allow",
     });
   const [first, second, bad] = [await build("first"), await build("second"), await build("bad")];
-  const material = createHash("sha512").update("power cut sweep").digest();
-  const key = LmsPrivateKey.generate({
-    height: 5,
-    identifier: new Uint8Array(material.subarray(0, 16)),
-    seed: new Uint8Array(material.subarray(16, 40)),
-  });
+  const key = lmsKey("power cut sweep");
   const km = sha256(bytesOf("master key of the power cut sweep"));
-  const birth = bear(board, km, key.publicKey);
+  const roots = [1, 2, 3].map((number) => lmsKey(`power cut root ${number}`).publicKey);
+  const birth = bear(board, km, { threshold: 1, releaseKeys: [key.publicKey] }, roots);
   let leaf = 0;
   const signer: Signer = {
     alg: algHssLms,
@@ -148,7 +144,22 @@ function filled(text: string): string {
   return `"${filling}",${text}`;
 }
 
-function bear(board: Board, km: Uint8Array, releaseKey: Uint8Array): Birth {
+/** The same name gives the same key. */
+function lmsKey(name: string): LmsPrivateKey {
+  const material = createHash("sha512").update(name).digest();
+  return LmsPrivateKey.generate({
+    height: 5,
+    identifier: new Uint8Array(material.subarray(0, 16)),
+    seed: new Uint8Array(material.subarray(16, 40)),
+  });
+}
+
+function bear(
+  board: Board,
+  km: Uint8Array,
+  release: { threshold: number; releaseKeys: Uint8Array[] },
+  roots: Uint8Array[],
+): Birth {
   const random = seededRandom(`birth ${board.id}`);
   return makeBirth({
     board,
@@ -160,7 +171,7 @@ function bear(board: Board, km: Uint8Array, releaseKey: Uint8Array): Birth {
     vendorDomain,
     kmId: 1,
     km,
-    keySet: { version: 1, threshold: 1, releaseKeys: [releaseKey] },
+    keySet: { version: 1, ...release, root: { threshold: 2, keys: roots } },
     agentHost: "agent.example.com",
     agentPort: 1883,
     wifi: board.radio.kind === "wifi" ? siteWifi : undefined,

@@ -43,17 +43,13 @@ export class Workshop {
     return new Workshop(keysDir, km, agentPort);
   }
 
-  get keySetFile(): string {
-    return join(this.keysDir, "keyset-1.cbor");
-  }
-
   build(board: Board, appFile: string): Promise<Firmware> {
     return buildFor(board, appFile);
   }
 
   /** One device with release `sequence` in slot A. */
   make(board: Board, serial: string, firmware: Firmware, sequence: number): MadeDevice {
-    const release = readKeySet(this.keysDir).roles.release;
+    const { version, release, root } = readKeySet(this.keysDir);
     const birth = makeBirth({
       board,
       serial,
@@ -64,7 +60,7 @@ export class Workshop {
       vendorDomain,
       kmId: this.kmId,
       km: this.km,
-      keySet: { version: 1, threshold: release.threshold, releaseKeys: release.keys },
+      keySet: { version, threshold: release.threshold, releaseKeys: [...release.keys], root },
       agentHost: "127.0.0.1",
       agentPort: this.agentPort,
       wifi: board.radio.kind === "wifi" ? siteWifi : undefined,

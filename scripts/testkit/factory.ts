@@ -73,17 +73,21 @@ export function buildApp(board: Board, appFile: string): Promise<Firmware> {
   return buildFirmware(board, appFile, { pretokenise: isPacked(board) });
 }
 
-let releaseKey: LmsPrivateKey | null = null;
-/** One small key for all tests of a process: making it takes longer than a test. It protects nothing. */
-function testKey(): LmsPrivateKey {
-  const seed = createHash("sha512").update("fleetling test kit").digest();
-  releaseKey ??= LmsPrivateKey.generate({
+const testKeys = new Map<string, LmsPrivateKey>();
+/** Small keys for all tests of a process: making one takes longer than a test. They protect nothing. */
+function testKey(name = ""): LmsPrivateKey {
+  const known = testKeys.get(name);
+  if (known) return known;
+  const seed = createHash("sha512").update(`fleetling test kit${name}`).digest();
+  const made = LmsPrivateKey.generate({
     height: 5,
     identifier: new Uint8Array(seed.subarray(0, 16)),
     seed: new Uint8Array(seed.subarray(16, 40)),
   });
-  return releaseKey;
+  testKeys.set(name, made);
+  return made;
 }
+const testRoots = () => [1, 2, 3].map((number) => testKey(` root ${number}`).publicKey);
 
 /** Makes one device with the app in slot A.
  *  @throws BuildError for an app or board that does not build */
@@ -97,7 +101,10 @@ export async function makeWorkbench(appFile: string, boardId: string): Promise<W
     ...{ board, serial: `TEST-${boardId.toUpperCase().replace(/[^A-Z0-9-]/g, "-")}` },
     ...{ model: "test", hardwareRev: 1, batch: "B1", station: "test-kit" },
     ...{ vendorDomain: "example.com", kmId: 1, km },
-    keySet: { version: 1, threshold: 1, releaseKeys: [key.publicKey] },
+    keySet: {
+      ...{ version: 1, threshold: 1, releaseKeys: [key.publicKey] },
+      root: { threshold: 2, keys: testRoots() },
+    },
     ...{ agentHost: "agent.example.com", agentPort: 1883, labelHost: "fleet.example.com" },
     wifi: board.radio.kind === "wifi" ? siteWifi : undefined,
     bornAt: new Date(1_750_000_000_000),

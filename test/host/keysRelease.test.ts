@@ -65,11 +65,11 @@ describe("fleetling keys", () => {
   test("new makes keys, ledger and a key set signed by two of three roots, readable by the owner only", () => {
     const keySet = readKeySet(keysDir);
     expect(keySet.version).toBe(1);
-    expect(keySet.roles.root).toMatchObject({ threshold: 2 });
-    expect(keySet.roles.root.keys).toHaveLength(3);
-    expect(hex(keySet.roles.release.keys[0]!).slice(0, 16)).toBe("0000000a00000007");
+    expect(keySet.root).toMatchObject({ threshold: 2 });
+    expect(keySet.root.keys).toHaveLength(3);
+    expect(hex(keySet.release.keys[0]!).slice(0, 16)).toBe("0000000a00000007");
     const agent = ed25519PublicOfPem(readFileSync(join(keysDir, "certificate.key"), "utf8"));
-    expect(keySet.roles.agent.keys).toEqual([agent]);
+    expect(keySet.agent.keys).toEqual([agent]);
     expect(statSync(join(keysDir, "release.key.json")).mode & 0o77).toBe(0);
   });
 
@@ -103,7 +103,7 @@ describe("fleetling keys", () => {
 });
 
 describe("fleetling release sign", () => {
-  const trusted = () => ({ release: readKeySet(keysDir).roles.release.keys });
+  const trusted = () => ({ release: readKeySet(keysDir).release.keys });
 
   test("an image is signed at a new leaf, and the same input gives the same bytes at the same leaf", () => {
     const first = signRelease(input);

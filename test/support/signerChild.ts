@@ -2,8 +2,9 @@
  *  file operation before which it kills itself (-1: never; a half: the operation is a write and half of it is done).
  *  Tells each signature on standard output, and at its end its operations. */
 import fs from "node:fs";
+import { openKeyFile } from "../../scripts/cli/keys/keyFile.ts";
 import { addRange } from "../../scripts/cli/keys/ledger.ts";
-import { ledgerOf, openReleaseKey } from "../../scripts/cli/keys/store.ts";
+import { ledgerOf } from "../../scripts/cli/keys/store.ts";
 
 const [dir, messages, cutText, rangeText] = process.argv.slice(2) as string[];
 const cut = Number(cutText);
@@ -31,7 +32,7 @@ if (rangeText) {
   const [from, to] = rangeText.split("-").map(Number);
   addRange(ledgerOf(dir!), { from: from!, to: to! });
 }
-const signer = openReleaseKey(dir!);
+const signer = openKeyFile(dir!, "release");
 const waiting = messages!.split(",");
 while (waiting.length > 0) {
   const message = waiting[0]!;

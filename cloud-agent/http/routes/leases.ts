@@ -51,7 +51,7 @@ export function leaseRoutes(app: Api, deps: ApiDeps): void {
       }
       const { publicKey, leaves, ranges } = request.body;
       return deps.store.tx(async (tx) => {
-        const keys = await acceptReleaseKeys(tx, files);
+        const { newest } = await acceptReleaseKeys(tx, files);
         return leaseLeaves(
           tx,
           {
@@ -60,7 +60,7 @@ export function leaseRoutes(app: Api, deps: ApiDeps): void {
             count: leaves,
             told: ranges,
           },
-          { releaseKeys: keys.release, nowMs: deps.clock.nowMs() },
+          { releaseKeys: newest.release, nowMs: deps.clock.nowMs() },
         );
       });
     },

@@ -89,6 +89,12 @@ export function checkDigest(envelope: Envelope): void {
   }
 }
 
+/** The sequence that an envelope claims, whoever signed it: it tells which key set is asked.
+ *  @throws CodedError as readEnvelope and readManifest */
+export function sequenceOf(bytes: Uint8Array): number {
+  return manifestOf(readEnvelope(bytes).manifestBytes, {}).sequence;
+}
+
 /** Which LMS leaves an envelope used, and for what. The agent keeps these: one leaf with two digests means that the
  *  signer's state went backwards.
  *  @throws CodedError as readEnvelope */

@@ -1,16 +1,17 @@
 import type { Command } from "commander";
 import { keyId } from "../../../firmware/protocol/host/cose.ts";
 import { roleNames } from "../../../firmware/protocol/host/keyset.ts";
+import { heights } from "./keyFile.ts";
 import { registerLease } from "./leaseCommand.ts";
 import type { LedgerRange } from "./ledger.ts";
 import { progressLine } from "./progress.ts";
-import { createKeys, heights, type KeysReport, showKeys } from "./store.ts";
+import { createKeys, type KeysReport, showKeys } from "./store.ts";
 
 const newExample = `
 Example:
   $ fleetling keys new --dir keys
-  Makes root-1..3.key.json, release.key.json with release.tree, release.ledger and release.mark,
-  certificate.key for the agent, and keyset-1.cbor, signed by two of the three root keys.
+  Makes root-1..3 and release (each .key.json, .tree, .ledger and .mark), certificate.key for the
+  agent, and keyset-1.cbor, signed by two of the three root keys: what devices are born with.
   Move at least one root key to a place without network, and back the folder up as one piece:
   a ledger that is older than the newest release is refused. Half of the leaves sign here without
   any network; the other half is leased by the agent: fleetling keys lease, fleetling keys desk.
@@ -32,7 +33,7 @@ export function register(program: Command): void {
     .command("new")
     .description("Make a new key folder with a signed key set")
     .option("-d, --dir <dir>", "folder; must be empty or new", "keys")
-    .option("--height <h>", `height of the release key: ${heights.join(", ")}`, "10")
+    .option("--height <h>", `height of the release key: ${heights.release.join(", ")}`, "10")
     .option("--json", "print the result as JSON")
     .addHelpText("after", newExample)
     .action((flags: { dir: string; height: string; json?: boolean }) => {
@@ -65,7 +66,7 @@ export function register(program: Command): void {
 function publicReport({ keySet, leaves, ledger }: KeysReport) {
   const roles = roleNames.map((name) => [
     name,
-    { threshold: keySet.roles[name].threshold, keys: keySet.roles[name].keys.map(hex) },
+    { threshold: keySet[name].threshold, keys: keySet[name].keys.map(hex) },
   ]);
   const { entries, ranges, leavesLeft, warning } = ledger;
   return {
@@ -81,7 +82,7 @@ function leasedOf(ranges: LedgerRange[]): number {
 function reportText({ keySet, leaves, ledger }: KeysReport): string {
   const lines = [`key set version ${keySet.version}`];
   for (const name of roleNames) {
-    const role = keySet.roles[name];
+    const role = keySet[name];
     lines.push(`${name}: ${role.threshold} of ${role.keys.length}`);
     for (const key of role.keys) lines.push(`  ${hex(keyId(key))}  ${hex(key)}`);
   }

@@ -12,6 +12,8 @@ export type ToolCode =
   | "KEYS_MISSING"
   | "KEYS_DAMAGED"
   | "KEYS_HEIGHT"
+  | "KEYS_REVOKED"
+  | "KEYS_INPUT"
   | "KM_EXISTS"
   | "KM_INPUT"
   | "KM_MISSING"

@@ -1,5 +1,6 @@
 /** Signs one release: one manifest and one envelope per device class. */
 import { createHash } from "node:crypto";
+import { keySetFor } from "../../../firmware/protocol/host/keyset.ts";
 import type { LeafProgress } from "../../../firmware/protocol/host/lms/index.ts";
 import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
 import {
@@ -10,7 +11,7 @@ import {
   signManifest,
 } from "../../../firmware/protocol/host/suit.ts";
 import { verifyEnvelope } from "../../../firmware/protocol/host/suitVerify.ts";
-import { openReleaseKey, readKeySet } from "../keys/store.ts";
+import { openReleaseKeys, readKeySets } from "../keys/store.ts";
 
 export interface ReleaseInput extends ManifestText {
   /** folder of `fleetling keys new` */
@@ -65,12 +66,12 @@ export function signRelease(input: ReleaseInput): SignedRelease {
   // All manifests first: a mistake in the last image must not cost leaves for the others.
   const manifests = input.images.map((image) => manifestOf(input, image));
   for (const manifest of manifests) encodeEnvelope(manifest, []);
-  const keySet = readKeySet(input.keysDir);
-  const signer = openReleaseKey(input.keysDir, { onProgress: input.onProgress });
+  const keySet = keySetFor(readKeySets(input.keysDir), input.sequence);
+  const [signer] = openReleaseKeys(input.keysDir, keySet, { onProgress: input.onProgress });
   const images = input.images.map((image, index): SignedImage => {
     const manifest = manifests[index]!;
-    const envelope = encodeEnvelope(manifest, signManifest(manifest, [signer]));
-    const { digest } = verifyEnvelope(envelope, { release: keySet.roles.release.keys });
+    const envelope = encodeEnvelope(manifest, signManifest(manifest, [signer!]));
+    const { digest } = verifyEnvelope(envelope, { release: keySet.release.keys });
     return {
       board: image.board,
       classId: hex(image.classId),
@@ -78,10 +79,10 @@ export function signRelease(input: ReleaseInput): SignedRelease {
       digest: hex(digest),
       envelope,
       payload: image.text,
-      leaf: signer.reservations.at(-1)!.leaf,
+      leaf: signer!.reservations.at(-1)!.leaf,
     };
   });
-  const last = signer.reservations.at(-1);
+  const last = signer!.reservations.at(-1);
   return { images, leavesLeft: last?.leavesLeft ?? 0, warning: last?.warning ?? null };
 }
 

@@ -9,6 +9,7 @@ import type { DeviceRecord } from "../../../cloud-agent/core/records.ts";
 import { createOffers } from "../../../cloud-agent/offers.ts";
 import { createRolloutLoop } from "../../../cloud-agent/rolloutLoop.ts";
 import { verifyChain } from "../../../firmware/protocol/host/certificate.ts";
+import { keyId } from "../../../firmware/protocol/host/cose.ts";
 import {
   encodeReceiptBody,
   receiptPublic,
@@ -68,13 +69,10 @@ describe("a release", () => {
     const envelope = signed();
     const reply = await publish(envelope, { sequence: 7, version: "9.9.9", notes: "other" });
     const release = {
-      sequence: 7,
-      version: "1.4.2",
-      type: "security",
-      notes: "Closes a hole.",
-      publishedMs: startMs,
-      poisonedMs: null,
-      poisonReason: null,
+      ...{ sequence: 7, version: "1.4.2", type: "security", notes: "Closes a hole." },
+      ...{ supportUntil: "2030-12-31", endOfLife: "" },
+      disposal: "Collection point for electronics.",
+      ...{ publishedMs: startMs, poisonedMs: null, poisonReason: null },
       images: [
         {
           classId,
@@ -83,6 +81,7 @@ describe("a release", () => {
           sizeBytes: image.length,
           floor: 5,
           envelopeBytes: envelope.length,
+          signedBy: [releaseKey, ed25519].map(({ publicKey }) => hex(keyId(publicKey))),
         },
       ],
     };
