@@ -4,9 +4,9 @@ import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
 import { brokerNet, joinCable, joinSerial } from "./carrier.ts";
-import { type Device, type Mutation, makeDevice } from "./device.ts";
+import { type Device, deviceCode, deviceOf, type Mutation } from "./device.ts";
 import { isPacked, type Material } from "./material.ts";
-import { Peer, type PeerState } from "./peer.ts";
+import { clonePeer, Peer, type PeerState } from "./peer.ts";
 
 /** How device code runs: "board" = the shipped texts in a context of their own at each start, "core" = their TypeScript in
  *  this process. Flash, clock, network and the interpreter's boot check are the same. */
@@ -28,8 +28,14 @@ export interface Rig {
 
 /** @param mutations break the design on purpose; they reach the play "core" only */
 export async function makeRig(material: Material, mutations: Mutation[] = []): Promise<Rig> {
-  return { material, device: await makeDevice(material, mutations) };
+  return rigOf(material, await deviceCode(material, mutations));
 }
+
+/** As makeRig, of what was bundled elsewhere. */
+export const rigOf = (material: Material, code: string): Rig => ({
+  material,
+  device: deviceOf(material, code),
+});
 
 /** One board on one flash with its cloud, from switching on. Time stands still unless it is run. */
 export class Bench {
@@ -70,7 +76,7 @@ export class Bench {
     this.sim.powerOff();
     const { flash } = this.sim;
     flash.powerOn();
-    return { flash, peer: structuredClone(this.peer.state), ms: this.clock.nowMs() };
+    return { flash, peer: clonePeer(this.peer.state), ms: this.clock.nowMs() };
   }
 }
 

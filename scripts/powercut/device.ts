@@ -31,15 +31,19 @@ interface Linked {
 type Link = (linked: Linked) => void;
 type Boot = (link: Link, global: Record<string, unknown>) => void;
 
-/** Bundles the device code of a board so that one call is one start.
- *  @throws Error when a mutation's passage is not there exactly once */
-export async function makeDevice(material: Material, mutations: Mutation[] = []): Promise<Device> {
-  const code = await bundle(material, mutations);
+/** The device of a material and its bundled code (deviceCode): one call is one start. */
+export function deviceOf(material: Material, code: string): Device {
   const { texts } = material;
   const parts = new Map(texts.parts.map((text, i) => [text, i]));
   const slotParts = new Map(texts.slotParts.map((text, i) => [text, i]));
   const images = new Map(texts.images);
   let boot: Boot | null = null;
+  const pins = new Map<string, boolean>();
+  const isNamed = (pin: string) => {
+    let is = pins.get(pin);
+    if (is === undefined) pins.set(pin, (is = code.includes(pin)));
+    return is;
+  };
   return {
     makeWorld() {
       let linked: Linked | null = null;
@@ -63,6 +67,7 @@ export async function makeDevice(material: Material, mutations: Mutation[] = [])
           boot(link, global);
         },
         texts.boot0,
+        isNamed,
       );
     },
   };
@@ -91,14 +96,17 @@ class HostWorld implements World {
   readonly methods: Record<string, (...args: unknown[]) => unknown> = {};
   readonly #start: (global: Record<string, unknown>) => void;
   readonly #boot0: string;
+  readonly names: (pin: string) => boolean;
 
   constructor(
     evaluate: (text: string) => unknown,
     start: (global: Record<string, unknown>) => void,
     boot0: string,
+    names: (pin: string) => boolean,
   ) {
     this.#start = start;
     this.#boot0 = boot0;
+    this.names = names;
     // Events hang on the prototype of all objects: here of those that the board makes.
     const object = { prototype: this.methods } as unknown as ObjectConstructor;
     this.builtins = { Uint8Array, ArrayBuffer, Array, Object: object, Error, TypeError };
@@ -134,7 +142,12 @@ function compile(code: string, global: Record<string, unknown>): Boot {
   return new vm.Script(text, { filename: "device" }).runInThisContext() as Boot;
 }
 
-async function bundle({ board, texts }: Material, mutations: Mutation[]): Promise<string> {
+/** Bundles the device code of a board.
+ *  @throws Error when a mutation's passage is not there exactly once */
+export async function deviceCode(
+  { board, texts }: Material,
+  mutations: Mutation[] = [],
+): Promise<string> {
   const { parts, slotParts, boot0File, runtimeFile } = frameworkSources(board);
   const tables = {
     parts: texts.table,

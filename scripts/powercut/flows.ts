@@ -45,10 +45,10 @@ const nextSequence = 2;
 const both = [bornSequence, nextSequence];
 
 /** Lays the ground of the wanted flows: each one's start, made by going through the flows before it.
- *  @throws Error when a flow does not even end without a cut */
-export function makeFlows(rig: Rig, wanted: (name: FlowName) => boolean) {
+ *  @param ground made before for the same rig, to go on with
+ *  @throws NoEnd when a flow does not even end without a cut */
+export function makeFlows(rig: Rig, wanted: (name: FlowName) => boolean, ground = new Ground(rig)) {
   const { material } = rig;
-  const ground = new Ground(rig);
   const { claimed } = ground;
   const withSettings = once(() =>
     ground.after(wants(claimed(), { settings: [1, { step: 3 }] }), hasSettings(1)),

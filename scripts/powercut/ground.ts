@@ -3,15 +3,18 @@ import { NorFlash } from "../sim/flash/norFlash.ts";
 import { rulesOf } from "../sim/flash/rules.ts";
 import { Bench, type Rig, type Standing } from "./bench.ts";
 import { bornSequence, type Material } from "./material.ts";
-import { freshPeer, type PeerState } from "./peer.ts";
+import { clonePeer, freshPeer, type PeerState } from "./peer.ts";
 import { bootRecordBytes, type FlashView, fillJournal, viewOf } from "./view.ts";
 
 /** Most of a board's time that a flow may take: recovery waits ten minutes before it gives a slot its next chance. */
 export const flowLimitMs = 30 * 60_000;
 
+/** A flow that does not end although nothing is cut. */
+export class NoEnd extends Error {}
+
 export const wants = (standing: Standing, want: Partial<PeerState>) => ({
   ...standing,
-  peer: { ...structuredClone(standing.peer), ...want },
+  peer: { ...clonePeer(standing.peer), ...want },
 });
 
 /** Makes a thing when it is asked for, once. */
@@ -36,14 +39,14 @@ export class Ground {
   }
 
   /** What stands after the device went through it without a cut, and some time after.
-   *  @throws Error when it does not end */
+   *  @throws NoEnd when it does not end */
   after(start: Standing, isDone: (bench: Bench) => boolean, settleMs = 2000): Standing {
     const bench = new Bench(this.#rig, { ...start, flash: start.flash.fork() }, "core");
     bench.sim.powerOn();
     if (!bench.run(() => isDone(bench), flowLimitMs)) {
       const said = JSON.stringify(bench.sim.log.slice(-5));
       const { id } = this.#rig.material.board;
-      throw new Error(`${id}: a flow does not end without a cut: ${said}`);
+      throw new NoEnd(`${id}: a flow does not end without a cut: ${said}`);
     }
     bench.run(() => false, settleMs);
     return bench.off();

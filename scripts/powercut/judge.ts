@@ -132,13 +132,27 @@ function leftovers({ rig, flow }: Measure, bench: Bench): string[] {
   const { plan, pageBytes, flashStart } = board;
   const { flash } = bench.sim;
   const journalBytes = 2 * plan.journalHalfPages * pageBytes;
+  const half = journalBytes / 2;
+  const journalAt = flashStart + plan.journalPage * pageBytes;
   const places = Buffer.concat([
-    flash.read(flashStart, pageBytes),
-    flash.read(flashStart + plan.journalPage * pageBytes, journalBytes),
+    written(flash.read(flashStart, pageBytes)),
+    written(flash.read(journalAt, half)),
+    written(flash.read(journalAt + half, half)),
   ]);
-  const secrets = secretsOf(birth, km, 1);
+  let secrets = secretsAt.get(birth);
+  if (!secrets) secretsAt.set(birth, (secrets = secretsOf(birth, km, 1)));
+  secrets = new Map(secrets);
   if (flow.name === "transfer") for (const own of ownSecrets) secrets.delete(own);
   return secretsFound(places, secrets).map((name) => `${name} is still there after the wipe`);
+}
+
+const secretsAt = new WeakMap<object, Map<string, Uint8Array>>();
+
+/** The bytes without what is blank behind them. */
+function written(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 255) end--;
+  return bytes.subarray(0, end);
 }
 
 const same = (value: unknown) =>

@@ -7,6 +7,7 @@ import { LmsPrivateKey } from "../../firmware/protocol/host/lms/index.ts";
 import { encodeEnvelope, encodeManifest, signManifest } from "../../firmware/protocol/host/suit.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
+import { buildApp, composeImage } from "../cli/build/image.ts";
 import { type Birth, makeBirth } from "../cli/factory/birth.ts";
 import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
@@ -71,13 +72,13 @@ const sha256 = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(
 export async function makeMaterial(boardId: string): Promise<Material> {
   const board = boards[boardId];
   if (!board) throw new Error(`board: expected ${Object.keys(boards).join(", ")}, got ${boardId}`);
-  const build = (app: AppName) =>
-    buildFirmware(board, appFiles[app], {
-      pretokenise: isPacked(board),
-      // The sweep looks at power, not at size: `npm run size` holds the budget.
-      overBudget: "allow",
-    });
-  const [first, second, bad] = [await build("first"), await build("second"), await build("bad")];
+  // The sweep looks at power, not at size: `npm run size` holds the budget.
+  const options = { pretokenise: isPacked(board), overBudget: "allow" } as const;
+  const first = await buildFirmware(board, appFiles.first, options);
+  const slotParts = first.slotParts.map(({ text }) => text).join("");
+  // Only the app is another one: the framework is built once.
+  const imageOf = async (app: AppName) =>
+    composeImage(first.runtimeText, await buildApp(board, appFiles[app], options), slotParts);
   const key = lmsKey("power cut sweep");
   const km = sha256(bytesOf("master key of the power cut sweep"));
   const roots = [1, 2, 3].map((number) => lmsKey(`power cut root ${number}`).publicKey);
@@ -90,7 +91,7 @@ export async function makeMaterial(boardId: string): Promise<Material> {
   };
   const release = (sequence: number, floor: number, payload: string) =>
     signed(birth, signer, sequence, floor, bytesOf(payload));
-  const [good, failing] = [filled(second.imageText), filled(bad.imageText)];
+  const [good, failing] = [filled(await imageOf("second")), filled(await imageOf("bad"))];
   const storage = factoryStorage(board, birth, first);
   return {
     board,

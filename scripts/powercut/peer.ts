@@ -82,6 +82,22 @@ export const freshPeer = (): PeerState => ({
   faults: [],
 });
 
+/** A state of its own with the same contents: what the peer changes in place is copied, the rest is replaced as a whole. */
+export const clonePeer = (state: PeerState): PeerState => ({
+  ...state,
+  session: state.session && { ...state.session },
+  nonces: state.nonces.slice(),
+  faults: state.faults.slice(),
+});
+
+/** What a material's peers compute again and again for the same input. */
+interface Known {
+  keys: Map<number, Uint8Array>;
+  receipts: Map<string, ReturnType<typeof openReceipt>>;
+}
+const known = new WeakMap<Material, Known>();
+const receiptsMax = 50;
+
 /** A cloud for one device, in process and without a store. It decides as the agent does (cloud-agent/session) and keeps
  *  on ordering until the device has told that it is done. */
 export class Peer {
@@ -90,11 +106,14 @@ export class Peer {
   send: (bytes: Uint8Array) => void = () => undefined;
   readonly #material: Material;
   readonly #nowMs: () => number;
+  readonly #known: Known;
 
   constructor(material: Material, state: PeerState, nowMs: () => number) {
     this.#material = material;
+    this.#known = known.get(material) ?? { keys: new Map(), receipts: new Map() };
+    known.set(material, this.#known);
     this.#nowMs = nowMs;
-    this.state = structuredClone(state);
+    this.state = clonePeer(state);
   }
 
   /** Takes one message of the device. */
@@ -111,6 +130,13 @@ export class Peer {
   }
 
   #key(epoch: number): Uint8Array {
+    const { keys } = this.#known;
+    let key = keys.get(epoch);
+    if (!key) keys.set(epoch, (key = this.#makeKey(epoch)));
+    return key;
+  }
+
+  #makeKey(epoch: number): Uint8Array {
     return deviceKeyAt(this.#material.km, this.#material.birth.record, epoch);
   }
 
@@ -120,7 +146,7 @@ export class Peer {
     return epoch === state.epoch || (state.grantPending && epoch === state.epoch + 1);
   }
 
-  #known(hello: Hello): boolean {
+  #accepted(hello: Hello): boolean {
     if (hello.serial !== this.#material.birth.record.serial) {
       this.#fault(`serial ${hello.serial}`);
       return false;
@@ -132,7 +158,7 @@ export class Peer {
 
   #hello(bytes: Uint8Array): void {
     const hello = decodeHello(bytes);
-    if (!this.#known(hello)) return;
+    if (!this.#accepted(hello)) return;
     const nd = hex(hello.nd);
     if (this.state.nonces.includes(nd)) this.#fault("a nonce came again");
     this.state.nonces.push(nd);
@@ -145,7 +171,7 @@ export class Peer {
     const { state } = this;
     const prove = decodeProve(bytes);
     const hello = decodeHello(prove.hello);
-    if (!this.#known(hello)) return;
+    if (!this.#accepted(hello)) return;
     const dk = this.#key(hello.epoch);
     if (!proveMacIsRight(dk, prove)) {
       this.#fault("PROVE by another key");
@@ -275,8 +301,7 @@ export class Peer {
 
   #receipt(bytes: Uint8Array): void {
     const { body, signature } = decodeReceipt(bytes);
-    const publicKey = new Uint8Array(Buffer.from(this.#material.birth.record.receiptPublic, "hex"));
-    const receipt = openReceipt(publicKey, body, signature);
+    const receipt = this.#openReceipt(body, signature);
     if (!receipt || receipt.orderId !== orderId) {
       this.#fault("a receipt that is not right");
       return;
@@ -286,6 +311,19 @@ export class Peer {
     if (this.state.receipt === null && this.state.wipe === "resale") this.#sold();
     this.state.receipt = hex(body);
     this.send(encodeReceiptAck(ackToken));
+  }
+
+  #openReceipt(body: Uint8Array, signature: Uint8Array): ReturnType<typeof openReceipt> {
+    const { receipts } = this.#known;
+    const key = Buffer.concat([body, signature]).toString("latin1");
+    let receipt = receipts.get(key);
+    if (receipt === undefined) {
+      const { receiptPublic } = this.#material.birth.record;
+      receipt = openReceipt(new Uint8Array(Buffer.from(receiptPublic, "hex")), body, signature);
+      if (receipts.size >= receiptsMax) receipts.clear();
+      receipts.set(key, receipt);
+    }
+    return receipt;
   }
 
   /** The old owner is out, and a new one already waits at the claim page. */

@@ -31,12 +31,28 @@ export interface BoardSweep {
 /** Cuts of one place in a row: so often a cell in a cold shed gives up. */
 const repeats = 300;
 
+/** Records flows; one that does not end without a cut is a finding of its own. */
+function recordAll({ rig, flows }: BoardSweep, count: number, tell: (news: News) => void) {
+  const board = rig.material.board.id;
+  return recordFlows(
+    rig,
+    (name) => flows.includes(name),
+    "core",
+    count,
+    (name, { message }) => {
+      const id = `${board}:${name}:${uncut}`;
+      tell({ kind: "bad", id, findings: [{ outcome: "stuck", text: message }] });
+    },
+  );
+}
+
+/** In the place of the operation in an id: the flow without any cut. */
+export const uncut = "uncut";
+
 /** Plays the single cuts of one board's flows. */
 export function sweepBoard(sweep: BoardSweep, tell: (news: News) => void): void {
-  const { rig, flows, limit, draws, boardCuts } = sweep;
-  const isWanted = (name: FlowName) => flows.includes(name);
-  const all = recordFlows(rig, isWanted, "core", sweep.variants ?? variants);
-  for (const recorded of all) {
+  const { limit, draws, boardCuts } = sweep;
+  for (const recorded of recordAll(sweep, sweep.variants ?? variants, tell)) {
     const share = Math.ceil(boardCuts / ((sweep.variants ?? variants) + 1));
     const points = recorded.points.flatMap((point) => drawn(point, draws));
     play(sweep, recorded, "core", spread(points, limit), tell);
@@ -46,8 +62,7 @@ export function sweepBoard(sweep: BoardSweep, tell: (news: News) => void): void 
 
 /** Cuts also what follows a cut, and one place many times. */
 export function sweepDeep(sweep: BoardSweep, doubles: number, tell: (news: News) => void): void {
-  const { rig, flows } = sweep;
-  for (const recorded of recordFlows(rig, (name) => flows.includes(name), "core", 1)) {
+  for (const recorded of recordAll(sweep, 1, tell)) {
     play(sweep, recorded, "double", doublesOf(recorded, doubles), tell);
     play(sweep, recorded, "repeat", repeated(recorded), tell);
   }

@@ -56,7 +56,8 @@ export class Report {
     return lines;
   }
 
-  summary(): Record<string, unknown> {
+  /** @param cpuMs processor's time of all processes */
+  summary(cpuMs = 0): Record<string, unknown> {
     const rows = [...this.#rows];
     const cuts = rows.reduce(
       (n, [, row]) => n + [...row.cuts.values()].reduce((a, b) => a + b, 0),
@@ -70,6 +71,7 @@ export class Report {
       flows: flows.size,
       boards: this.#options.boards.length,
       ...Object.fromEntries(outcomes.map((outcome) => [outcome, this.#bad.get(outcome) ?? 0])),
+      cpuSeconds: Math.round(cpuMs / 100) / 10,
       seconds: Math.round((Date.now() - this.#startedMs) / 100) / 10,
     };
   }

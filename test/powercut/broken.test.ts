@@ -121,6 +121,25 @@ describe("the sweep sees a design that is broken on purpose", () => {
     expect(summary.lostState).toBeGreaterThan(0);
   });
 
+  it("and a flow that does not end without a cut is a finding of its own, not the end of the sweep", async () => {
+    const silent = {
+      file: "core/parts/orders.ts",
+      from: "client.say([Msg.Commit, m[1], proof]);",
+      to: "",
+    };
+    const rig = await makeRig(puckjs, [silent]);
+    const heard: News[] = [];
+    const flows = ["claim" as const, "settings" as const];
+    const sweep = { rig, flows, seed: 1, draws: 0, limit: 5, boardCuts: 1, variants: 0 };
+    sweepBoard(sweep, (news) => void heard.push(news));
+    const bad = heard.flatMap((news) => (news.kind === "bad" ? [news] : []));
+    expect(bad.map(({ id }) => id)).toEqual(["puckjs:claim:uncut", "puckjs:settings:uncut"]);
+    expect(bad[0]!.findings[0]).toMatchObject({
+      outcome: "stuck",
+      text: "claim does not end without a cut",
+    });
+  });
+
   it("says so when a passage to be broken is not there", async () => {
     const nowhere = { file: journalFile, from: "no such passage", to: "" };
     await expect(caught("update", [nowhere])).rejects.toThrow("found 0 times");

@@ -18,6 +18,11 @@ export function toBytes(data: unknown, fail: (message: string) => Error): Uint8A
   return out;
 }
 
+/** As toBytes, but bytes of this world are returned as they are: for those who only read them. */
+export function viewBytes(data: unknown, fail: (message: string) => Error): Uint8Array {
+  return data instanceof Uint8Array ? data : toBytes(data, fail);
+}
+
 type Piece = number | Uint8Array;
 
 /** @returns bytes found */

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hash as digest } from "node:crypto";
 import { crc32 as nativeCrc32 } from "node:zlib";
-import { toBytes } from "./bytes.ts";
+import { viewBytes } from "./bytes.ts";
 import type { Machine } from "./machine.ts";
 
 /** require("crypto") and the AES class, as far as the board file says the build has them. */
@@ -9,7 +9,7 @@ export function cryptoLib(machine: Machine): {
   aes: Record<string, unknown> | undefined;
 } {
   const { sha256, aes } = machine.board.crypto;
-  const bytes = (data: unknown) => toBytes(data, machine.error);
+  const bytes = (data: unknown) => viewBytes(data, machine.error);
   const buffer = (data: Uint8Array) => machine.realm.bytes(data).buffer;
   const hash = (algorithm: string) =>
     machine.native((data: unknown) =>

@@ -1,4 +1,4 @@
-import { latin1, toBytes } from "./bytes.ts";
+import { latin1, toBytes, viewBytes } from "./bytes.ts";
 import { crc32 } from "./cryptoLib.ts";
 import type { Machine } from "./machine.ts";
 
@@ -13,7 +13,7 @@ export function eLib(machine: Machine): Record<string, unknown> {
   let rand = hwRandSeed;
   const e = realm.object();
   const members: Record<string, (...args: never[]) => unknown> = {
-    CRC32: (data: unknown) => (isData(data) ? crc32(bytes(data)) : undefined),
+    CRC32: (data: unknown) => (isData(data) ? crc32(viewBytes(data, machine.error)) : undefined),
     toUint8Array: (...data: unknown[]) => realm.bytes(bytes(data)),
     toArrayBuffer: (text: unknown) =>
       typeof text === "string" ? realm.bytes(bytes(text)).buffer : undefined,

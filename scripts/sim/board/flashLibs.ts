@@ -1,4 +1,4 @@
-import { latin1, toBytes } from "./bytes.ts";
+import { latin1, viewBytes } from "./bytes.ts";
 import type { Machine } from "./machine.ts";
 import { findFile, freeBytes, listFiles, readFile } from "./storage.ts";
 
@@ -16,7 +16,7 @@ export function flashLib(machine: Machine): Record<string, unknown> {
     ),
     write: machine.native((data: unknown, addr: unknown) => {
       if (data === undefined) throw machine.error("Data is not defined");
-      const bytes = toBytes(data, machine.error);
+      const bytes = viewBytes(data, machine.error);
       battery.spend("flashUnit", Math.ceil(bytes.length / writeUnitBytes));
       flash.write(bytes, Number(addr));
     }),

@@ -22,7 +22,9 @@ export function pinGlobals(machine: Machine): Record<string, unknown> {
     machine.battery.pinChanged(name, level === 1, before === 1);
     machine.pins.set(name, level);
   };
-  for (const name of names) globals[name] = pinObject(machine, name, write);
+  const { realm } = machine;
+  for (const name of names)
+    if (realm.names?.(name) ?? true) globals[name] = pinObject(machine, name, write);
   if (machine.board.chip !== "LINUX") {
     for (const name of ["LED", "LED1", "LED2", "LED3"])
       globals[name] = pinObject(machine, name, write);

@@ -33,6 +33,8 @@ export interface World {
   array(items?: readonly unknown[]): unknown[];
   /** A Uint8Array of this world with a copy of the bytes. */
   bytes(data: Uint8Array): Uint8Array;
+  /** False for a pin that nothing in this world names; absent = any may be. */
+  names?(pin: string): boolean;
 }
 
 /** What the realm needs of the board. */

@@ -51,6 +51,14 @@ export class NorFlash {
     this.needPower();
     const { start, pageBytes } = this.rules;
     const out = new Uint8Array(len);
+    const first = Math.floor((addr - start) / pageBytes);
+    const at = addr - start - first * pageBytes;
+    const only = this.pages[first];
+    if (only && at + len <= pageBytes) {
+      copyBytes(only.bytes, at, out, 0, len);
+      if (only.unstable) this.blur(only.unstable, at, out);
+      return out;
+    }
     for (let done = 0; done < len; ) {
       const offset = addr - start + done;
       const page = this.pages[Math.floor(offset / pageBytes)];
