@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { register as registerGateway } from "../gateway/command.ts";
+import { register as registerBoards } from "./boards/command.ts";
 import { register as registerBuild } from "./build/command.ts";
 import { register as registerKeys } from "./keys/command.ts";
 import { register as registerKm } from "./km/command.ts";
@@ -20,6 +21,7 @@ export function createProgram(): Command {
     .showHelpAfterError("Try --help.");
   for (const register of [
     registerNew,
+    registerBoards,
     registerKeys,
     registerKm,
     registerBuild,

@@ -1,6 +1,7 @@
 /** Refusals of the key, release and certificate commands. */
 
 export type ToolCode =
+  | "BOARD_UNKNOWN"
   | "LEDGER_LOCKED"
   | "LEDGER_DAMAGED"
   | "LEDGER_WENT_BACKWARDS"

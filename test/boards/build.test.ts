@@ -1,0 +1,50 @@
+/** Every board's core, framework and an example app: built, within budget, and whole in its Storage. */
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { boards } from "../../boards/index.ts";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { buildFirmware } from "../../scripts/cli/build/firmware.ts";
+import { encodeIdentity } from "../../scripts/cli/factory/identity.ts";
+import { composeStorage } from "../../scripts/cli/factory/storageImage.ts";
+import { isPacked } from "../../scripts/powercut/material.ts";
+import { storageIsValid } from "../../scripts/sim/board/bootCheck.ts";
+import { NorFlash } from "../../scripts/sim/flash/norFlash.ts";
+import { rulesOf } from "../../scripts/sim/flash/rules.ts";
+import { identityInput } from "../factory/support.ts";
+
+const app = fileURLToPath(new URL("../../scripts/examples/sensor.ts", import.meta.url));
+
+it("builds for each board within its budgets, and fills a Storage that the interpreter keeps", async () => {
+  for (const board of Object.values(boards)) {
+    const firmware = await buildFirmware(board, app, { pretokenise: isPacked(board) });
+    const over = firmware.sizes.filter(
+      ({ bytes, budgetBytes }) => budgetBytes !== undefined && bytes > budgetBytes,
+    );
+    expect([board.id, over]).toEqual([board.id, []]);
+    const { core, imageText: text, digest } = firmware;
+    const slotA = {
+      ...{ text, sequence: 1, floor: 1, trialMinutes: 60 },
+      digest: new Uint8Array(Buffer.from(digest, "hex")),
+    };
+    const storage = composeStorage(board, {
+      ...{ ...core, slotA, lifecycle: Lifecycle.Released },
+      identity: encodeIdentity(identityInput),
+    });
+    const flash = new NorFlash(rulesOf(board), storage);
+    expect([board.id, storageIsValid(flash)]).toEqual([board.id, true]);
+    // Each part stands where the table of .boot0 says.
+    const texts = core.page0Text + core.coreText;
+    for (const { name, address, bytes } of core.parts) {
+      const found = Buffer.from(storage.subarray(address, address + bytes)).toString("latin1");
+      expect([board.id, name, texts.includes(found) && bytes > 100]).toEqual([
+        board.id,
+        name,
+        true,
+      ]);
+    }
+    const image = board.plan.slotAPage * board.pageBytes;
+    const sum = createHash("sha256").update(storage.subarray(image, image + text.length));
+    expect([board.id, sum.digest("hex")]).toEqual([board.id, digest]);
+  }
+}, 240_000);

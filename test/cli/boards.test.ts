@@ -1,0 +1,72 @@
+/** `fleetling boards`: what a person reads of each board, and what README.md says of them. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { boards, listedBoards } from "../../boards/index.ts";
+import { abilities, boardRow, closeTo, tableHead } from "../../scripts/cli/boards/facts.ts";
+import { read, tableRows } from "../tidy/files.ts";
+
+const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
+
+async function run(...words: string[]) {
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [bin, "boards", ...words]);
+    return { code: 0, out: stdout, error: "" };
+  } catch (cause) {
+    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
+    return { code, out: stdout, error: stderr };
+  }
+}
+
+describe("fleetling boards", () => {
+  it("prints all boards with plan, promise and what they cannot do, as in the transcript", async () => {
+    const { code, out } = await run();
+    expect(code).toBe(0);
+    await expect(out).toMatchFileSnapshot("boards.txt");
+  }, 60_000);
+
+  it("prints one board in full, each value with its source, as in the transcript", async () => {
+    const { code, out } = await run("pixljs");
+    expect(code).toBe(0);
+    await expect(out).toMatchFileSnapshot("boardsPixljs.txt");
+    for (const source of Object.values(boards.pixljs!.sources))
+      expect(out.replaceAll(/\s+/g, " ")).toContain(source);
+  }, 60_000);
+
+  it("prints JSON that holds the board files and what follows from them", async () => {
+    const all = JSON.parse((await run("--json")).out).boards as { id: string }[];
+    expect(all.map(({ id }) => id)).toEqual([...Object.keys(boards), ...Object.keys(listedBoards)]);
+    const one = JSON.parse((await run("linux", "--json")).out);
+    expect(one).toEqual({ ...boards.linux, ...abilities(boards.linux!) });
+  }, 60_000);
+
+  it("refuses an unknown board with the ids that are close, and shows examples in its help", async () => {
+    const { code, out, error } = await run("pixl.js2");
+    expect([code, out]).toEqual([1, ""]);
+    expect(error).toMatch(
+      /^BOARD_UNKNOWN: board: expected one of puckjs, .*, got "pixl\.js2"\. Did you mean pixljs\?\n$/,
+    );
+    expect((await run("--help")).out).toContain("$ fleetling boards puckjs --json");
+  }, 60_000);
+});
+
+describe("a mistyped board", () => {
+  it.each([
+    ["puck", ["puckjs"]],
+    ["microbit", ["microbit2"]],
+    ["ESP32-C3", ["esp32c3", "esp32", "esp32s3"]],
+    ["bangle.js 2", ["banglejs2"]],
+    ["arduino", []],
+    ["", []],
+  ])("%s is close to %s", (typed, ids) => {
+    expect(closeTo(typed)).toEqual(ids);
+  });
+});
+
+describe("README.md", () => {
+  it("shows the boards as the board files have them, all of them and no others", () => {
+    const all = [...Object.values(boards), ...Object.values(listedBoards)];
+    expect(all).toHaveLength(14);
+    expect(tableRows(read("README.md"), ...tableHead)).toEqual(all.map(boardRow));
+  });
+});
