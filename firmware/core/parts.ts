@@ -15,6 +15,7 @@ export const enum Part {
   Link = 12,
   Recovery = 13,
   Signed = 14,
+  Check = 15,
 }
 
 /** Parts that run so seldom that they are stored packed (heatshrink): about a fifth smaller, and their text is in RAM

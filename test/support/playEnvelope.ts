@@ -74,7 +74,7 @@ export function playEnvelope(
     put: () => writes++,
   });
   Object.assign(k.h, {
-    after: (fn: () => void, ms: number) => void (ms < 100 && later.push(fn)),
+    after: (fn: () => void, ms: number) => (ms < 100 ? later.push(fn) : 1),
     write: () => writes++,
     erase: () => writes++,
   });
@@ -82,15 +82,15 @@ export function playEnvelope(
   return asInterpreter(receiver.interpreter, () => {
     const one = update(k)(client as never, sequence, envelope.length);
     client.update = one as never;
-    for (const fn of later.splice(0)) fn();
+    while (later.length) later.shift()!();
     // A refused release that keeps the client's place would be the last one of this start.
     if (codeOf(said) !== Code.Ok && client.update !== null) throw new Error("place not free");
     if (client.update === null) return { code: codeOf(said), writes };
     for (let at = 0; at < envelope.length; at += blockBytes) {
       const data = envelope.slice(at, at + blockBytes);
       one.block([Msg.Block, 0, sequence, at, envelope.length, data]);
+      while (later.length) later.shift()!();
     }
-    for (const fn of later.splice(0)) fn();
     return { code: codeOf(said), writes };
   });
 }

@@ -1,9 +1,11 @@
 import type { Kit } from "../../firmware/core/kit.ts";
+import check from "../../firmware/core/parts/check.ts";
 import frames from "../../firmware/core/parts/frames.ts";
 import handshake from "../../firmware/core/parts/handshake.ts";
 import lms from "../../firmware/core/parts/lms.ts";
 import signed from "../../firmware/core/parts/signed.ts";
 import suit from "../../firmware/core/parts/suit.ts";
+import update from "../../firmware/core/parts/update.ts";
 import { Part } from "../../firmware/core/parts.ts";
 import { noSlots } from "../../firmware/core/slots.ts";
 import { drbg, drbgBytes } from "../../firmware/crypto/drbg.ts";
@@ -27,6 +29,8 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
       if (p === Part.Lms) return lms(k);
       if (p === Part.Signed) return signed(k);
       if (p === Part.Suit) return suit(k);
+      if (p === Part.Check) return check(k);
+      if (p === Part.Update) return update(k);
       throw new Error(`part ${p} is not in the test kit`);
     },
     hmac,

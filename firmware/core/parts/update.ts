@@ -25,9 +25,9 @@ const holdsMax = 1440;
 const unit = 8;
 
 /** One update: manifest into RAM, verified before anything is written; then blocks into the other slot, page by page,
- *  with a checkpoint in the journal after each. @returns (client, sequence, envelope bytes) → Update. Source: SPEC.md §9 */
+ *  with a checkpoint in the journal after each. @returns (client, sequence, envelope bytes, verdict of check.ts when it is in) → Update. Source: SPEC.md §9 */
 export default (k: Kit) =>
-  (c: ClientState, sequence: number, manifestBytes: number): Update => {
+  (c: ClientState, sequence: number, manifestBytes: number, verdict?: Plan | Code): Update => {
     let asks = 0;
     let stall: unknown = null;
     let envelope: Bytes | null = null;
@@ -42,7 +42,6 @@ export default (k: Kit) =>
       return n < BOARD.blockBytes ? n : BOARD.blockBytes;
     };
     const ask = () => {
-      if (stall) k.h.cancel(stall);
       stall = k.h.after(() => {
         stall = null;
         // Asked too often: the next check-in offers it again, and it goes on where it stood.
@@ -57,8 +56,6 @@ export default (k: Kit) =>
       else k.h.after(() => k.restart(code), 500);
     };
     const end = (code: Code) => {
-      if (stall) k.h.cancel(stall);
-      stall = null;
       // An installed one keeps its place until the restart: the agent goes on offering what does not run yet.
       if (code !== Code.UpdateInstalled) c.update = null;
       say([Msg.Event, code, sequence, offset, ""]);
@@ -95,24 +92,6 @@ export default (k: Kit) =>
       say([Msg.Event, Code.UpdateStarted, sequence, plan[1], ""]);
       ask();
     };
-    const manifest = (data: Bytes) => {
-      if (!envelope) envelope = new Uint8Array(manifestBytes);
-      envelope.set(data, offset);
-      offset += data.length;
-      if (offset < manifestBytes) return ask();
-      if (stall) k.h.cancel(stall);
-      stall = null;
-      // Later, when the message that brought the last block is gone from memory.
-      k.h.after(() => {
-        try {
-          const signed: Bytes = k.part(Part.Signed)(envelope!);
-          envelope = null;
-          begin(k.part(Part.Suit)(signed));
-        } catch (e) {
-          failed(e);
-        }
-      }, 1);
-    };
     const finish = (d: Download) => {
       const text = k.h.text(address(d[4]), d[1]);
       k.put(Rec.Download, null);
@@ -125,39 +104,60 @@ export default (k: Kit) =>
       k.put(Rec.Slots, slots);
       end(Code.UpdateInstalled);
     };
-    const payload = (data: Bytes, d: Download) => {
+    const write = (data: Bytes, d: Download) => {
       const at = address(d[4]) + offset;
       if (offset % BOARD.pageBytes === 0) k.h.erase(at);
       const padded = new Uint8Array((data.length + unit - 1) & -unit).fill(255);
       padded.set(data, 0);
       k.h.write(at, padded);
-      offset += data.length;
-      if (offset >= d[1]) return finish(d);
-      if (offset % BOARD.pageBytes === 0) {
+    };
+    /** Later, when the message is gone from memory; and an end, when the client knows this update. */
+    const soon = (step: () => void) =>
+      k.h.after(() => {
+        try {
+          step();
+        } catch (e) {
+          failed(e);
+        }
+      }, 1);
+    const next = () => {
+      const d = download;
+      if (!d) {
+        if (offset >= manifestBytes) return k.part(Part.Check)(c, sequence, envelope);
+      } else if (offset >= d[1]) return finish(d);
+      else if (offset % BOARD.pageBytes === 0) {
         d[5] = offset;
         k.put(Rec.Download, d);
       }
       ask();
     };
     if (download) offset = download[5];
-    // Later, when the client knows this one: what ends at once would be set after its end, and stay.
-    const refuse = (code: Code) => k.h.after(() => end(code), 1);
+    const refuse = (code: Code) => soon(() => end(code));
     if (BOARD.cable && k.state !== SlotState.Recovery) {
       // The core takes it, with the line to itself and no app that waits; over the air nobody does.
       if (BOARD.link === "mqtt") refuse(Code.UpdateByCableOnly);
       else restartWhenReady(Code.UpdateInCore, 0);
     } else if (manifestBytes > envelopeBytesMax) refuse(Code.ManifestTooLarge);
-    else ask();
+    else if (!verdict) ask();
+    else if (typeof verdict === "number") refuse(verdict);
+    else soon(() => begin(verdict));
     return {
       block(m) {
         const kind = download ? 1 : 0;
         const total = download ? download[1] : manifestBytes;
         if (m[2] !== sequence || m[1] !== kind || m[3] !== offset || m[4] !== total) return;
-        if (!(m[5] instanceof Uint8Array) || m[5].length !== left()) return;
+        if (!stall || !(m[5] instanceof Uint8Array) || m[5].length !== left()) return;
+        k.h.cancel(stall);
+        stall = null;
         asks = 0;
         try {
-          if (download) payload(m[5], download);
-          else manifest(m[5]);
+          if (download) write(m[5], download);
+          else {
+            if (!envelope) envelope = new Uint8Array(manifestBytes);
+            envelope.set(m[5], offset);
+          }
+          offset += m[5].length;
+          soon(next);
         } catch (e) {
           failed(e);
         }
