@@ -8,6 +8,7 @@ import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports
 import { challengesSinceS, raiseReservations } from "./core/restore.ts";
 import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
+import { createKeySetWatch } from "./keySetWatch.ts";
 import { createOffers, LabOffers } from "./offers.ts";
 import type { AgentConfig } from "./platform/config.ts";
 import { certificateKey } from "./platform/keys.ts";
@@ -157,7 +158,11 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     ...{ store, clock, random, log },
     nudge: (serial) => service.nudge(serial),
   });
-  const stopLoop = every(config.tickMs, () => loop.turn());
+  const watch = createKeySetWatch({ store, log, read: () => readReleaseKeys(config) });
+  const stopLoop = every(config.tickMs, async () => {
+    await watch.turn();
+    await loop.turn();
+  });
   isReady = true;
   return {
     ...{ store, service, server, httpUrl, brokerPort, stopLoop },

@@ -42,6 +42,10 @@ export interface DeviceRecord {
   settingsRefused?: Record<string, number>;
   /** what it should have; sent while the reported revision is lower */
   wantedSettings?: { revision: number; values: Record<string, number | string | boolean> } | null;
+  /** version of the key set in force, as it reports; absent before its first check-in */
+  keySetVersion?: number;
+  /** the newest one it was offered: its document (hex, 8 bytes) and what became of it, null until the device says */
+  keySetNews?: { version: number; code: number | null; digest: string };
   lastFailed: { sequence: number; digest: string; code: number; text: string } | null;
   refused: { sequence: number; code: number } | null;
   download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
@@ -110,8 +114,10 @@ export interface ReleaseImage {
   envelopeBytes: number;
   /** the app's declared settings; absent where the release file told none */
   settings?: DeclaredSettings;
-  /** kids (hex) of the keys that signed it; absent in records from before key sets: by keys of every set */
+  /** kids (hex) of the keys that signed it */
   signedBy?: string[];
+  /** first key set by which it verifies; absent: by the one that devices are born with */
+  keySetFrom?: number;
 }
 
 /** One line of the one log. Everything that was decided or seen, in order. */

@@ -10,6 +10,7 @@ import type { KeySetChange } from "../../firmware/protocol/host/keysetChange.ts"
 import type { TrustedKeys } from "../../firmware/protocol/host/suitVerify.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { keepKeySets } from "./keySets.ts";
 
 /** What releases are judged by. */
 export interface ReleaseKeys {
@@ -55,6 +56,7 @@ export async function acceptReleaseKeys(tx: Tx, files: Uint8Array[]): Promise<Re
   }
   if (body !== stored) await tx.putMeta("keySetBody", body);
   const sets = chain.map(({ keySet }) => keySet);
+  await keepKeySets(tx, chain);
   return {
     for: (sequence) => trusted(keySetFor(sets, sequence)),
     newest: trusted(last.keySet),

@@ -1,6 +1,7 @@
 /** Releases come in signed and are checked before anything is stored. The agent holds no signing key. */
 import { createHash } from "node:crypto";
 import { Code } from "../../firmware/protocol/errors.ts";
+import { kidOf } from "../../firmware/protocol/host/keyset.ts";
 import { classIdOf } from "../../firmware/protocol/host/productIds.ts";
 import { type DeclaredSettings, declarationFault } from "../../firmware/protocol/host/settings.ts";
 import {
@@ -142,8 +143,19 @@ function checkImage(image: SentImage, keys: ReleaseKeys): CheckedImage {
     envelopeBytes: image.envelope.length,
     settings: checkSettings(image),
     signedBy: manifest.signedBy.map(hex),
+    keySetFrom: keySetFrom(manifest.signedBy, keys),
   };
   return { record, manifest, image };
+}
+
+/** The first key set by which these signatures suffice; undefined where no device gets another one. */
+function keySetFrom(signedBy: Uint8Array[], { chain }: ReleaseKeys): number | undefined {
+  const kids = new Set(signedBy.map(hex));
+  const first = chain.find(({ keySet: { release } }) => {
+    const count = release.keys.filter((key) => kids.has(kidOf(key))).length;
+    return count >= release.threshold;
+  });
+  return first?.keySet.version;
 }
 
 function checkSettings({ board, settings }: SentImage): DeclaredSettings | undefined {

@@ -122,7 +122,7 @@ export const device = Type.Object({
   lastSeenMs: orNull(time()),
   nextCheckInS: Type.Integer(),
   checkInS: Type.Integer(),
-  settingsRevision: Type.Integer(),
+  ...{ settingsRevision: Type.Integer(), keySetVersion: Type.Optional(Type.Integer()) },
   settingsRefused: Type.Record(Type.String(), Type.Integer(), {
     description: "codes of settings that the device did not take, by name",
   }),
@@ -281,7 +281,7 @@ export const release = Type.Object({
       sizeBytes: Type.Integer(),
       floor: uint32(),
       envelopeBytes: Type.Integer(),
-      signedBy: Type.Optional(Type.Array(hex(8))),
+      ...{ signedBy: Type.Optional(Type.Array(hex(8))), keySetFrom: Type.Optional(Type.Integer()) },
       settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     }),
   ),

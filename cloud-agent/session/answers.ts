@@ -7,12 +7,16 @@ import type { Fetch } from "../../firmware/protocol/host/deviceMessages.ts";
 import { type SessionKeys, sealFrame } from "../../firmware/protocol/host/frames.ts";
 import { sha256, t16 } from "../../firmware/protocol/host/kdf.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
+import { keySetOf, nextKeySet } from "../core/keySets.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { claimIntentIsOpen, pendingGrant } from "./claim.ts";
 import { keyOf, type Step, seconds, unhex } from "./context.ts";
 
 /** Counters of one session; past this the device has to shake hands again, long before the number runs out. */
 export const framesPerSessionMax = 0xffff_0000;
+
+/** Kind of a FETCH that reads a key set. */
+const fetchKeySet = 4;
 
 /** What every authenticated contact is answered with: REPLY, then whatever waits: grant, order, settings.
  *  @param isWipeOnly true for a key older than the device's epoch: nothing but the wipe order is served */
@@ -28,6 +32,8 @@ export async function contactAnswers(
   // The possession proof rides on PROVE only: a device in mid-session has to shake hands to be claimed.
   const claimWaits = (device.claimIntentUntilMs ?? 0) > step.incoming.nowMs;
   if (claimWaits && claimIntentIsOpen(device)) step.helloIsWanted = true;
+  const keySet = await nextKeySet(step.tx, device);
+  if (keySet) answers.push({ kind: "keys", version: keySet.version, lengths: keySet.lengths });
   const grant = session.epoch === device.epoch ? pendingGrant(step, device) : null;
   if (grant) answers.push(grant);
   if (order) answers.push(order);
@@ -42,7 +48,7 @@ export async function contactAnswers(
 async function reply(step: Step, device: DeviceRecord): Promise<CloudMessage> {
   const { ports, tx, incoming } = step;
   const mayUpdate = isInUse(device) || (ports.config.lab && device.lifecycle !== Lifecycle.Wiping);
-  const offer = mayUpdate ? await ports.offerFor(tx, device) : null;
+  const offer = mayUpdate && !step.keySetIsNew ? await ports.offerFor(tx, device) : null;
   return {
     kind: "reply",
     timeS: seconds(incoming.nowMs),
@@ -84,14 +90,22 @@ export async function answerFetch(
   device: DeviceRecord,
   fetch: Fetch,
 ): Promise<CloudMessage> {
-  const { what, sequence, offset, length } = fetch;
+  const { what, sequence } = fetch;
   const no = (code: Code): CloudMessage => ({ kind: "no", code, what, sequence });
   if (device.lifecycle === Lifecycle.Wiping) return no(Code.DeviceWiping);
+  if (what === fetchKeySet) {
+    const set = await keySetOf(step.tx, sequence);
+    return set ? blockOf(fetch, set.document) : no(Code.ReleaseNotFound);
+  }
+  if (what > 1) return no(Code.ReleaseNotFound);
   if (!isInUse(device) && !step.ports.config.lab) return no(Code.ReleaseNotFound);
   const image = await step.ports.image(step.tx, device, sequence);
   if (!image) return no(Code.ReleaseNotFound);
-  const text = what === 0 ? image.envelope : image.payload;
-  if (offset >= text.length) return no(Code.FlashRange);
+  return blockOf(fetch, what === 0 ? image.envelope : image.payload);
+}
+
+function blockOf({ what, sequence, offset, length }: Fetch, text: Uint8Array): CloudMessage {
+  if (offset >= text.length) return { kind: "no", code: Code.FlashRange, what, sequence };
   const data = text.slice(offset, offset + length);
   return { kind: "block", what, sequence, offset, totalBytes: text.length, data };
 }

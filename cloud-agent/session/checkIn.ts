@@ -1,8 +1,11 @@
 import { Code } from "../../firmware/protocol/errors.ts";
 import type { CheckIn, CheckInInfo } from "../../firmware/protocol/host/deviceMessages.ts";
 import { SlotState } from "../../firmware/protocol/messages.ts";
+import { nextKeySet, noteKeySetOffer } from "../core/keySets.ts";
 import type { DeviceRecord, NewEvent } from "../core/records.ts";
 import { hex, type Step } from "./context.ts";
+
+const keySetTaken: number = Code.KeySetTaken;
 
 /** Brings the record up to date with an authenticated CHECKIN, and records what changed since the last one.
  *  @returns the device as it stands now */
@@ -30,7 +33,11 @@ export async function takeCheckIn(
     );
   }
   const known = withFacts(device, checkIn.info);
-  return settleRevert(step, await wishAgain(step, device, known));
+  const keySet = await nextKeySet(tx, known);
+  const told = keySet ? await noteKeySetOffer(tx, known, keySet, incoming.nowMs) : known;
+  // Its first contact after a key set is for the key set alone: a device fetches one thing at a time.
+  step.keySetIsNew = told !== known;
+  return settleRevert(step, await wishAgain(step, device, told));
 }
 
 /** What an image did not take may suit the next one: the owner's wish goes out once more, under the next revision, when
@@ -97,6 +104,13 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
     const text = `The device refused release ${refused.sequence} with code ${refused.code}.`;
     add("updateRefused", refused.sequence, refused.code, text);
   }
+  const { keySetVersion: version } = info;
+  const isTold = before.keySetNews?.version === version && before.keySetNews.code === keySetTaken;
+  if (version > (before.keySetVersion ?? version) && !isTold) {
+    add("keySetTaken", runningSequence, keySetTaken, `Key set ${version} is in force.`, {
+      version,
+    });
+  }
   return [...events, ...refusedSettings(before, info)];
 }
 
@@ -152,6 +166,7 @@ function withFacts(device: DeviceRecord, info: CheckInInfo): DeviceRecord {
     runningDigest: hex(info.runningDigest),
     slotState: info.slotState,
     floor: info.floor,
+    keySetVersion: info.keySetVersion,
     otherSequence: info.otherSequence,
     otherValid: info.otherValid,
     interpreter: info.interpreter,

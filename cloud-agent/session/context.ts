@@ -26,6 +26,8 @@ export interface Step {
   incoming: Incoming;
   /** set by whoever finds that the device must shake hands before it can go on */
   helloIsWanted?: boolean;
+  /** set when this check-in is the first to be told of a key set */
+  keySetIsNew?: boolean;
 }
 
 /** How a refused message is answered and recorded. */

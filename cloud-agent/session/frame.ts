@@ -9,6 +9,7 @@ import {
 } from "../../firmware/protocol/host/deviceMessages.ts";
 import { frameSid, openFrame } from "../../firmware/protocol/host/frames.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { takeKeySetReport } from "../core/keySets.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { answerFetch, contactAnswers, sealAnswers } from "./answers.ts";
 import { takeCheckIn } from "./checkIn.ts";
@@ -141,6 +142,8 @@ async function takeEvent(
   event: DeviceEvent,
 ): Promise<DeviceRecord> {
   const { sequence, code } = event;
+  const ofKeySet = await takeKeySetReport(step.tx, device, event, step.incoming.nowMs);
+  if (ofKeySet) return ofKeySet;
   if (code === Code.UpdateStarted && device.download?.sequence !== sequence) {
     await appendReport(step, device, event, "updateStarted", "The download began.");
     return { ...device, download: { sequence, bytesDone: 0, sizeBytes: 0 } };

@@ -21,6 +21,7 @@ export type NextCode =
   | "away"
   | "holdBack"
   | "waveNotReached"
+  | "waitsForKeySet"
   | "awaitsStep"
   | "draft"
   | "paused"
@@ -113,6 +114,12 @@ export function nextIn(
   if (byDevice !== null) return no(byDevice.code, byDevice.reason);
   const byRollout = rolloutBlock(rollout, device);
   if (byRollout !== null) return no(byRollout.code, byRollout.reason);
+  const { keySetVersion } = device;
+  const keySetFrom = image?.keySetFrom ?? 0;
+  if (keySetVersion !== undefined && keySetVersion < keySetFrom) {
+    const reason = `it waits for key set ${keySetFrom}: release ${sequence} is signed for it, the device has ${keySetVersion}`;
+    return no("waitsForKeySet", reason);
+  }
   const isDeferred = device.refused?.sequence === sequence;
   return {
     offer: sequence,

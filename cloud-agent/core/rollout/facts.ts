@@ -13,6 +13,7 @@ export function factsOf(device: DeviceRecord): DeviceFacts {
     runningDigest: device.runningDigest,
     slotState: device.slotState,
     floor: device.floor,
+    keySetVersion: device.keySetVersion,
     otherSequence: device.otherSequence,
     otherValid: device.otherValid,
     lastSeenMs: device.lastSeenMs,

@@ -144,6 +144,7 @@ export interface DeviceFacts
     | "runningDigest"
     | "slotState"
     | "floor"
+    | "keySetVersion"
     | "otherSequence"
     | "otherValid"
     | "lastSeenMs"

@@ -15,7 +15,7 @@ export type CloudMessage =
     }
   | {
       kind: "block";
-      what: 0 | 1;
+      what: number;
       sequence: number;
       offset: number;
       totalBytes: number;
@@ -40,6 +40,7 @@ export type CloudMessage =
       nextKey: Uint8Array | null;
     }
   | { kind: "settings"; revision: number; values: Record<string, CborValue> }
+  | { kind: "keys"; version: number; lengths: number[] }
   | { kind: "no"; code: Code; what: number; sequence: number };
 
 /** Encodes a message to a device. */
@@ -64,6 +65,8 @@ export function encodeCloudMessage(m: CloudMessage): Uint8Array {
       return encode([Msg.Wipe, m.orderId, m.mode, m.nonce, m.ackHash, m.nextKey]);
     case "settings":
       return encode([Msg.Settings, m.revision, m.values]);
+    case "keys":
+      return encode([Msg.Keys, m.version, m.lengths]);
     case "no":
       return encode([Msg.No, m.code, m.what, m.sequence]);
   }
@@ -92,7 +95,7 @@ const decoders: Record<number, (items: unknown[]) => CloudMessage> = {
     wireShape("BLOCK", items, Msg.Block, 6);
     return {
       kind: "block",
-      what: wireUint("BLOCK kind", items[1], 1) as 0 | 1,
+      what: wireUint("BLOCK kind", items[1], 4),
       sequence: wireUint("BLOCK sequence", items[2]),
       offset: wireUint("BLOCK offset", items[3]),
       totalBytes: wireUint("BLOCK total", items[4]),
@@ -144,12 +147,23 @@ const decoders: Record<number, (items: unknown[]) => CloudMessage> = {
       values: Object.fromEntries(items[2] as Map<string, CborDecoded>),
     };
   },
+  [Msg.Keys]: (items) => {
+    wireShape("KEYS", items, Msg.Keys, 3);
+    if (!Array.isArray(items[2]) || items[2].length > 11) {
+      throw new CodedError(Code.MessageMalformed, "KEYS: expected at most 11 lengths");
+    }
+    return {
+      kind: "keys",
+      version: wireUint("KEYS version", items[1], 0xffff),
+      lengths: items[2].map((length) => wireUint("KEYS length", length, 1600)),
+    };
+  },
   [Msg.No]: (items) => {
     wireShape("NO", items, Msg.No, 4);
     return {
       kind: "no",
       code: wireUint("NO code", items[1], 999),
-      what: wireUint("NO kind", items[2], 1),
+      what: wireUint("NO kind", items[2], 4),
       sequence: wireUint("NO sequence", items[3]),
     };
   },

@@ -46,8 +46,8 @@ export interface CheckIn {
 }
 export interface Fetch {
   kind: "fetch";
-  /** 0 manifest, 1 payload */
-  what: 0 | 1;
+  /** 0 manifest, 1 payload, 4 key set (its version stands for the sequence); others are reserved */
+  what: number;
   sequence: number;
   offset: number;
   length: number;
@@ -217,13 +217,15 @@ function readRefusals(value: unknown): Record<string, number> {
   return Object.fromEntries(entries);
 }
 
+const fetchKindMax = 4;
+
 function fetch(items: unknown[]): Fetch {
   wireShape("FETCH", items, Msg.Fetch, 5);
   const length = wireUint("FETCH length", items[4], blockBytesMax);
   if (length === 0) throw new CodedError(Code.MessageMalformed, "FETCH length: expected 1 or more");
   return {
     kind: "fetch",
-    what: wireUint("FETCH kind", items[1], 1) as 0 | 1,
+    what: wireUint("FETCH kind", items[1], fetchKindMax),
     sequence: wireUint("FETCH sequence", items[2]),
     offset: wireUint("FETCH offset", items[3]),
     length,

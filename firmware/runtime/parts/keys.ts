@@ -45,7 +45,8 @@ export default (k: Kit) =>
       if (stall) k.h.cancel(stall);
       stall = null;
       c.update = null;
-      say([Msg.Event, code, version, piece, ""]);
+      // Its text tells it from the refusal of a release with that number.
+      say([Msg.Event, code, version, piece, "keys"]);
     };
     const need = (ok: any, code: Code) => {
       if (!ok) throw code;
@@ -129,7 +130,9 @@ export default (k: Kit) =>
       // The record in force stays until the slots record names the other one.
       const type = a && a[0] === slots[4] ? Rec.KeySetB : Rec.KeySetA;
       k.put(type, [version, next[3][0], next[3][1], rootId(next[2]), next[5]]);
-      if (!next[5]) {
+      const running: any = slots[slots[0] + 1];
+      // Waits for nothing, or for a release that is confirmed already.
+      if (!next[5] || (!slots[5] && running && running[0] >= next[5])) {
         slots[4] = version;
         k.put(Rec.Slots, slots);
       }

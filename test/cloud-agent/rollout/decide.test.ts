@@ -47,6 +47,18 @@ describe("what a device gets next", () => {
     expect(answer.offer).toBe(code === "offered" || code === "deferred" ? 7 : null);
   });
 
+  test("waits for the key set that the release is signed for", () => {
+    fleet.release.images.forEach((image) => {
+      image.keySetFrom = 2;
+    });
+    expect(next({ ...canary, keySetVersion: 1 })).toMatchObject({
+      offer: null,
+      code: "waitsForKeySet",
+      reason: "it waits for key set 2: release 7 is signed for it, the device has 1",
+    });
+    expect(next({ ...canary, keySetVersion: 2 }).offer).toBe(7);
+  });
+
   test("says which wave it waits for, and whether it is held back", () => {
     const held = fleet.find(fleet.record.holdBack[0]!).facts;
     expect(next(held)).toMatchObject({ offer: null, code: "holdBack" });
