@@ -5,6 +5,7 @@ import { heights } from "./keyFile.ts";
 import { registerLease } from "./leaseCommand.ts";
 import type { LedgerRange } from "./ledger.ts";
 import { progressLine } from "./progress.ts";
+import { registerRotate } from "./rotateCommand.ts";
 import { createKeys, type KeysReport, showKeys } from "./store.ts";
 
 const newExample = `
@@ -61,6 +62,7 @@ export function register(program: Command): void {
       if (report.ledger.warning) process.stderr.write(`Warning: ${report.ledger.warning}\n`);
     });
   registerLease(keys);
+  registerRotate(keys);
 }
 
 function publicReport({ keySet, leaves, ledger }: KeysReport) {
