@@ -32,7 +32,8 @@ export function espruinoHal(): Hal {
       if (BOARD.probe) probe();
       return new Uint8Array(hash(BOARD.shaCopies ? E.toUint8Array(data) : data));
     },
-    hash,
+    // An ArrayBuffer, which `set` takes for its bytes there.
+    hash: hash as any,
     crc: E.CRC32,
     aes: (key, data) =>
       new Uint8Array(AES.encrypt(data, key, { iv: new Uint8Array(16), mode: "CTR" })),

@@ -11,8 +11,8 @@ export interface Hal {
   /** Latin-1 text of bytes, at least one. */
   str(b: Bytes): string;
   sha(data: Bytes | string): Bytes;
-  /** The native hash itself, for loops that cannot pay for a call around it. */
-  hash(data: Bytes | string): ArrayBuffer;
+  /** The native hash itself, for loops that cannot pay for a call around it: 32 bytes that `set` takes as they come. */
+  hash(data: Bytes | string): ArrayLike<number>;
   /** CRC-32, IEEE. */
   crc(data: Bytes | string): number;
   /** AES-128-CTR from counter zero over data; a key is for one message. Only called where the board has it. */

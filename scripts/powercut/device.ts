@@ -5,7 +5,7 @@ import { build, type Plugin } from "esbuild";
 import { boardFields } from "../cli/build/boardFields.ts";
 import { placesFromEnd } from "../cli/build/image.ts";
 import { firmwareRoot, frameworkSources } from "../cli/build/sources.ts";
-import type { Builtins, RealmHost, World } from "../sim/board/realm.ts";
+import { type Builtins, type RealmHost, setTakesBuffers, type World } from "../sim/board/realm.ts";
 import { type AppName, appFiles, type Material } from "./material.ts";
 
 /** One passage of the device's source and what stands in its place: a design that is broken on purpose. */
@@ -21,6 +21,9 @@ export interface Mutation {
 export interface Device {
   makeWorld(host: RealmHost): World;
 }
+
+// Device code runs among this process's own typed arrays: they take what the interpreter's take.
+vm.runInThisContext(setTakesBuffers);
 
 interface Linked {
   parts: unknown[];

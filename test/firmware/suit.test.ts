@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Kit } from "../../firmware/core/kit.ts";
-import lmsPart from "../../firmware/core/parts/lms.ts";
+import lmsSign from "../../firmware/core/parts/lmsSign.ts";
 import signed from "../../firmware/core/parts/signed.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
@@ -124,9 +124,8 @@ describe("one-time receipt key on the device", () => {
   it("signs what anyone can check with the public hash of the birth record", () => {
     const I = of(16, 5);
     const seed = of(24, 6);
-    const lms = lmsPart(kit());
     const body = encode([1, "PK-1", 77, 3, of(16, 1), 1, 9, 1_800_000_000, []]);
-    const signature = lms.sign(I, seed, body);
+    const signature = lmsSign(kit())(I, seed, body);
     const pub = receiptPublic(I, seed);
     expect(signature).toEqual(signReceipt(I, seed, body));
     expect(verifyReceipt(pub, body, signature)).toBe(true);

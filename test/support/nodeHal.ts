@@ -37,11 +37,11 @@ const bytesOf = (d: Uint8Array | string) => (typeof d === "string" ? Buffer.from
 /** A HAL on Node over an array of flash that only clears bits: for tests of single modules. */
 export function nodeHal(flash = new Uint8Array(0), pageBytes = 4096): Hal {
   const hash = (d: Uint8Array | string) =>
-    new Uint8Array(createHash("sha256").update(bytesOf(d)).digest()).buffer as ArrayBuffer;
+    new Uint8Array(createHash("sha256").update(bytesOf(d)).digest());
   return {
     cat: flatten,
     str: (b) => Buffer.from(b).toString("latin1"),
-    sha: (d) => new Uint8Array(hash(d)),
+    sha: hash,
     hash,
     crc: (d) => crc32(bytesOf(d)) >>> 0,
     aes(key, data) {

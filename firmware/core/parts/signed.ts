@@ -4,7 +4,7 @@ import { envelopeBytesMax } from "../../protocol/limits.ts";
 import { keySetInForce } from "../keySet.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import type { Lms } from "./lms.ts";
+import type { LmsVerify } from "./lms.ts";
 
 /** The signatures of an envelope, checked before anything in the manifest is read. A part of its own: what reads the
  *  manifest is not in memory while LMS is at work, nor the envelope while the manifest is read.
@@ -61,8 +61,8 @@ export default (k: Kit) =>
       if (found < 0) unknown = 1;
       else if (!used[found]) {
         const signed = k.encode(["Signature1", k.cut(b, 3, 4), new Uint8Array(0), auth[0]]);
-        const lms: Lms = k.part(Part.Lms);
-        need(lms.verify(k.cut(set[2], found, 48), signed, rest(b, 26)), Code.ManifestSignature);
+        const verify: LmsVerify = k.part(Part.Lms);
+        need(verify(k.cut(set[2], found, 48), signed, rest(b, 26)), Code.ManifestSignature);
         used[found] = 1;
         good++;
       }

@@ -6,7 +6,7 @@ import { Lifecycle, WipeMode } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import { readSlots, type SlotsRecord } from "../slots.ts";
-import type { Lms } from "./lms.ts";
+import type { LmsSign } from "./lmsSign.ts";
 
 /** Carries out the wipe that the journal orders; every step may be repeated, so every start resumes it.
  *  Keys are zeroed in place before anything is erased; the signed receipt is in the journal before the receipt key goes.
@@ -69,10 +69,10 @@ export default (k: Kit) =>
       const coverage = scrap ? [region("slotA", BOARD.slotA)] : [];
       if (scrap && !BOARD.single) coverage.push(region("slotB", BOARD.slotB));
       const body = k.encode([1, k.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);
-      const lms: Lms = k.part(Part.Lms);
+      const sign: LmsSign = k.part(Part.LmsSign);
       j.put(Rec.Receipt, [
         body,
-        lms.sign(k.h.read(IdAt.ReceiptI, 16), k.h.read(IdAt.ReceiptSeed, 24), body),
+        sign(k.h.read(IdAt.ReceiptI, 16), k.h.read(IdAt.ReceiptSeed, 24), body),
       ]);
     }
     // The receipt key has signed its one thing.

@@ -1,7 +1,7 @@
 import { keySetInForce } from "../../core/keySet.ts";
 import type { Kit } from "../../core/kit.ts";
 import type { ClientState } from "../../core/parts/client.ts";
-import type { Lms } from "../../core/parts/lms.ts";
+import type { LmsVerify } from "../../core/parts/lms.ts";
 import type { Update } from "../../core/parts/update.ts";
 import { Part } from "../../core/parts.ts";
 import { readSlots } from "../../core/slots.ts";
@@ -119,7 +119,7 @@ export default (k: Kit) =>
       if (!key || signers[s[0].join()]) return;
       signers[s[0].join()] = 1;
       const message = k.encode(["FL1-keyset", body]);
-      need((k.part(Part.Lms) as Lms).verify(key, message, s[1]), Code.ManifestSignature);
+      need((k.part(Part.Lms) as LmsVerify)(key, message, s[1]), Code.ManifestSignature);
       counts[0] = counts[0]! + inRoot[0]!;
       counts[1] = counts[1]! + inRoot[1]!;
     };

@@ -44,14 +44,14 @@ var ram="",T=require("Storage").read("lms");for(var i=0;i<T.length;i+=64)ram+=T.
 var copy=function(){return new Uint8Array(sig)};
 var median=function(f){var t=[];for(var i=0;i<9;i++){var s=copy(),a=getTime();f(s);t.push((getTime()-a)*1000)}
 return t.sort(function(a,b){return a-b})[4]};
-var R=eval(ram)(K),F=eval(T)(K),good=R.${n.verify}(pub,msg,copy())===true&&F.${n.verify}(pub,msg,copy())===true;
-var bad=copy();bad[100]^=1;good=good&&R.${n.verify}(pub,msg,bad)===false;
+var R=eval(ram)(K),F=eval(T)(K),good=R(pub,msg,copy())===true&&F(pub,msg,copy())===true;
+var bad=copy();bad[100]^=1;good=good&&R(pub,msg,bad)===false;
 H.${n.sha ?? "sha"}=function(d){hashes++;return new Uint8Array(hash(d))};H.${n.hash ?? "hash"}=function(d){hashes++;return hash(d)};
-var counted=eval(ram)(K);counted.${n.verify}(pub,msg,copy());var total=hashes;
+var counted=eval(ram)(K);counted(pub,msg,copy());var total=hashes;
 H.${n.sha ?? "sha"}=function(d){return new Uint8Array(hash(d))};H.${n.hash ?? "hash"}=hash;
 var view=new Uint8Array(47);
 var hashMs=median(function(){for(var i=0;i<total;i++)hash(view)});
-var ramMs=median(function(s){R.${n.verify}(pub,msg,s)}),flashMs=median(function(s){F.${n.verify}(pub,msg,s)});
+var ramMs=median(function(s){R(pub,msg,s)}),flashMs=median(function(s){F(pub,msg,s)});
 var ed=null;
 ${withEd25519 ? await ed25519Text() : ""}
 print("MEASURED"+JSON.stringify({hashes:total,hashMs:hashMs,ramMs:ramMs,flashMs:flashMs,ed25519Ms:ed,good:good}));
@@ -59,7 +59,7 @@ print("MEASURED"+JSON.stringify({hashes:total,hashMs:hashMs,ramMs:ramMs,flashMs:
   return { program, storage: file };
 }
 
-/** tweetnacl bundled for the interpreter, one signature and its verification, three times; the median. */
+/** tweetnacl bundled for the interpreter, one signature and its verification, once: it takes some 20 s. */
 async function ed25519Text(): Promise<string> {
   const pair = nacl.sign.keyPair.fromSeed(new Uint8Array(32).fill(3));
   const message = new Uint8Array(32).fill(5);
@@ -79,7 +79,7 @@ async function ed25519Text(): Promise<string> {
     logLevel: "silent",
   });
   return `${result.outputFiles[0]!.text}
-var edTimes=[],edOk=true;for(var i=0;i<3;i++){var a=getTime();
+var edTimes=[],edOk=true;for(var i=0;i<1;i++){var a=getTime();
 edOk=edVerify(new Uint8Array([${message}]),new Uint8Array([${signature}]),new Uint8Array([${pair.publicKey}]))&&edOk;edTimes.push((getTime()-a)*1000)}
-good=good&&edOk;ed=edTimes.sort(function(a,b){return a-b})[1];`;
+good=good&&edOk;ed=edTimes[0];`;
 }

@@ -44,6 +44,15 @@ export interface RealmHost {
   unhandledRejection(reason: unknown): void;
 }
 
+/** On the interpreter `set` takes an ArrayBuffer's bytes as they are (src/jswrap_arraybuffer.c,
+ *  jswrap_arraybufferview_set); elsewhere it takes none of them and says nothing. */
+export const setTakesBuffers = `(function () {
+  var typed = Object.getPrototypeOf(Uint8Array.prototype), set = typed.set;
+  typed.set = function (from, at) {
+    set.call(this, from instanceof ArrayBuffer ? new Uint8Array(from) : from, at);
+  };
+})()`;
+
 /** On the interpreter `slice` and `filter` of bytes give a plain array (measured on 2v29), which is no bytes to anything
  *  that asks. */
 const plainSlices = `(function () {
@@ -71,6 +80,7 @@ export class Realm implements World {
     const define = this.run("(function(o,k,v){o[k]=v})", "realm") as Define;
     define(this.global, "Promise", this.promise(host));
     this.run(plainSlices, "realm");
+    this.run(setTakesBuffers, "realm");
     restrict(this.global);
     this.tameDateAndRandom(host);
     this.speakJson();
