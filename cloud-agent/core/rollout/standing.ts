@@ -120,11 +120,20 @@ function outcomeOf(
     // It had confirmed and runs something older now, without naming a failure: it went back by itself or by hand.
     return entry.revertOrderedMs === null ? "reverted" : "takenBack";
   }
-  if (device.slotState === SlotState.Recovery) return "failed";
+  if (device.slotState === SlotState.Recovery && !isUpdatingInCore(release, device))
+    return "failed";
   if (device.refused !== null && device.refused.sequence === release.sequence) {
     return isPassing(device.refused.code) ? "deferred" : "rejected";
   }
   return null;
+}
+
+/** A board that updates in its core is in recovery for that time: with its old image still whole, or with this
+ *  release's download begun. What failed to run this release has neither. */
+function isUpdatingInCore(release: ReleaseRecord, device: DeviceFacts): boolean {
+  const { runningSequence, download } = device;
+  const isOldWhole = runningSequence > 0 && runningSequence !== release.sequence;
+  return isOldWhole || download?.sequence === release.sequence;
 }
 
 /** Refusals that end by themselves: the device asks again later. */

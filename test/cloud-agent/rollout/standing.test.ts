@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { standingOf } from "../../../cloud-agent/core/rollout/standing.ts";
+import type { DeviceFacts, DeviceProgress } from "../../../cloud-agent/core/rollout/types.ts";
+import { SlotState } from "../../../firmware/protocol/messages.ts";
+import { rolloutRecord } from "../fixtures.ts";
+import { factsFor, newSequence, oldSequence, releaseOf } from "./fleet.ts";
+
+const nowMs = 1_800_000_000_000;
+const entry: DeviceProgress = {
+  ...{ offeredMs: nowMs - 1000, deliveredMs: nowMs - 500, confirmedMs: null, cause: null },
+  ...{ acknowledged: null, revertOrderedMs: null },
+};
+const standing = (changes: Partial<DeviceFacts>) => {
+  const facts = factsFor(1, "puckjs");
+  const inCore = { slotState: SlotState.Recovery, lastSeenMs: nowMs, ...changes };
+  const { policy } = rolloutRecord("r");
+  return standingOf(policy, releaseOf(), { ...facts, ...inCore }, entry, nowMs);
+};
+
+describe("a device in recovery that was offered the release", () => {
+  it("is waited for while its old image is whole: some boards update in their core", () => {
+    expect(standing({ runningSequence: oldSequence })).toBe("pending");
+  });
+  it("is waited for while it downloads this release into its only slot", () => {
+    const download = { sequence: newSequence, bytesDone: 0, sizeBytes: 5000 };
+    expect(standing({ runningSequence: 0, download })).toBe("pending");
+  });
+  it("has failed when nothing is left to run, or when this release is what does not run", () => {
+    expect(standing({ runningSequence: 0, download: null })).toBe("failed");
+    const other = { sequence: newSequence + 1, bytesDone: 0, sizeBytes: 5000 };
+    expect(standing({ runningSequence: 0, download: other })).toBe("failed");
+    expect(standing({ runningSequence: newSequence })).toBe("failed");
+  });
+  it("times out like any other when it stays there", () => {
+    const facts = factsFor(1, "puckjs");
+    const { policy } = rolloutRecord("r");
+    const late = nowMs + policy.deviceTimeoutMs + 1000;
+    const stuck = { ...facts, slotState: SlotState.Recovery, lastSeenMs: late };
+    expect(standingOf(policy, releaseOf(), stuck, entry, late)).toBe("timedOut");
+  });
+});
