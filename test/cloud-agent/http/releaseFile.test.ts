@@ -1,10 +1,13 @@
 /** The file of `fleetling release sign` is the body of POST /v1/releases, as it stands. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Code } from "../../../firmware/protocol/errors.ts";
+import { kidOf } from "../../../firmware/protocol/host/keyset.ts";
 import { productIds } from "../../../firmware/protocol/host/productIds.ts";
-import { createKeys } from "../../../scripts/cli/keys/store.ts";
+import { rotate } from "../../../scripts/cli/keys/rotate.ts";
+import { createKeys, readKeySet } from "../../../scripts/cli/keys/store.ts";
 import { type ReleaseInput, releaseFile, signRelease } from "../../../scripts/cli/release/sign.ts";
 import { image } from "../../host/suitFixture.ts";
 import { type Harness, harness } from "./harness.ts";
@@ -53,6 +56,22 @@ describe("a release file", () => {
     expect(reply.body).toMatchObject({ sequence: 7, version: "1.4.2", type: "security" });
     const told = file().images.map(({ board, classId, digest }) => ({ board, classId, digest }));
     expect(reply.body.images).toMatchObject(told);
+  });
+
+  it("by a key that the newest key set left out is refused, one by its successor is held back until devices know it", async () => {
+    const dir = join(directory, "rotated");
+    cpSync(ofSensor1.keysDir, dir, { recursive: true });
+    const { release } = readKeySet(dir);
+    rotate({ dir, release: { make: 5, drop: release.keys.map(kidOf) } });
+    api.releaseKeys.files = [1, 2].map((version) =>
+      readFileSync(join(dir, `keyset-${version}.cbor`)),
+    );
+    const refused = await publish(file());
+    expect([refused.status, refused.body.code]).toEqual([422, Code.ManifestKeyUnknown]);
+    const again = { ...ofSensor1, keysDir: dir };
+    const reply = await publish(releaseFile(again, signRelease(again)));
+    expect(reply.status).toBe(201);
+    expect(reply.body.images).toMatchObject([{ keySetFrom: 2 }, { keySetFrom: 2 }]);
   });
 
   it.each([
