@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Board, boards, slotStartPages } from "../../boards/index.ts";
+import { Code } from "../../firmware/protocol/errors.ts";
 import { AgentProcess } from "../story/agentProcess.ts";
 import { type Json, until } from "../story/api.ts";
 import { GatewayProcess } from "../story/gatewayProcess.ts";
@@ -53,8 +54,9 @@ export function boardFor(shape: Shape): Board | null {
 
 const app = (name: string) => fileURLToPath(new URL(`./apps/${name}.ts`, import.meta.url));
 const serial = "ESP-0001";
+const keyUnknown = Code.ManifestKeyUnknown;
 
-/** Birth, claim, update, confirm, bad update, revert, recovery, wipe: one real interpreter, one real agent. */
+/** Birth, claim, update, confirm, key-set change, bad update, revert, recovery, wipe: one real interpreter, one real agent. */
 export async function playStory(
   bin: string,
   board: Board,
@@ -141,15 +143,12 @@ export async function playStory(
     await api.must("POST", `/v1/rollouts/${draft.id}/start`, {});
     return draft.id as string;
   };
-  const publish = async (sequence: number, version: string, appName: string) => {
+  const signed = async (sequence: number, version: string, appName: string) => {
     const firmware = await shop.build(board, app(appName));
-    const release = shop.release({
-      sequence,
-      floor: 1,
-      version,
-      notes: "Story release.",
-      images: [{ board, firmware }],
-    });
+    const images = [{ board, firmware }];
+    return shop.release({ sequence, floor: 1, version, notes: "Story release.", images });
+  };
+  const publish = async (release: Awaited<ReturnType<typeof signed>>) => {
     const images = release.file.images.map(({ board, envelope, payload }) => ({
       board,
       envelope,
@@ -190,23 +189,39 @@ export async function playStory(
       result.variablesIdle = Math.min(...used.slice(-4));
       return `${result.variablesIdle} variables in use, ${judged(result.variablesIdle, bars[0])}`;
     });
-    let good: Awaited<ReturnType<typeof publish>> | null = null;
+    let good: Awaited<ReturnType<typeof signed>> | null = null;
     await step("update", async () => {
-      good = await publish(2, "1.1", "better");
+      await publish(await signed(2, "1.1", "better"));
       await rollOut(2);
       await event("updateConfirmed", (e) => e.sequence === 2, 90_000);
       await new Promise((resolve) => setTimeout(resolve, 1500));
       result.variablesPeak = Math.max(...(await vitalsMax(1)));
       return `confirmed 1.1; at most ${result.variablesPeak} variables, ${judged(result.variablesPeak, bars[1])}`;
     });
+    await step("key set", async () => {
+      const stale = await signed(3, "1.1.1", "good");
+      const version = shop.replaceReleaseKeys();
+      await event("keySetTaken", (e) => e.data.version === version, 60_000);
+      const { status, body } = await api.call("POST", "/v1/releases", stale.file);
+      if (body.code !== keyUnknown) throw new Error(`expected 106, got ${status} ${body.code}`);
+      const { envelope, payload } = stale.file.images[0]!;
+      await api.must("POST", "/v1/lab/offers", { serial, sequence: 3, envelope, payload });
+      await event("updateRefused", (e) => e.code === keyUnknown, 60_000);
+      await api.must("DELETE", `/v1/lab/offers/${serial}`);
+      good = await signed(4, "1.2", "good");
+      await publish(good);
+      await rollOut(4);
+      await event("updateConfirmed", (e) => e.sequence === 4, 90_000);
+      return `key set ${version} taken; the old key is refused by agent and device, the new one confirmed 1.2`;
+    });
     await step("revert", async () => {
-      await publish(3, "1.2", "bad");
-      await rollOut(3);
-      await event("updateReverted", (e) => e.sequence === 3, 120_000);
+      await publish(await signed(5, "1.3", "bad"));
+      await rollOut(5);
+      await event("updateReverted", (e) => e.sequence === 5, 120_000);
       const d = await get();
-      if (d.runningSequence !== 2)
-        throw new Error(`expected release 2 to run, got ${d.runningSequence}`);
-      return "1.2 ended at every start, 1.1 runs again";
+      if (d.runningSequence !== 4)
+        throw new Error(`expected release 4 to run, got ${d.runningSequence}`);
+      return "1.3 ended at every start, 1.2 runs again";
     });
     await step("recovery", async () => {
       await made.powerOff();
@@ -220,15 +235,15 @@ export async function playStory(
       const image = good!.file.images[0];
       await api.must("POST", "/v1/lab/offers", {
         serial,
-        sequence: 2,
+        sequence: 4,
         envelope: image.envelope,
         payload: image.payload,
       });
       await until(
-        "release 2 again",
+        "release 4 again",
         async () => {
           const d = await get();
-          return d.slotState === 0 && d.runningSequence === 2;
+          return d.slotState === 0 && d.runningSequence === 4;
         },
         60_000,
       );

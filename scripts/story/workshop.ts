@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Board } from "../../boards/index.ts";
+import { kidOf } from "../../firmware/protocol/host/keyset.ts";
 import { productIds } from "../../firmware/protocol/host/productIds.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
 import { type Birth, makeBirth } from "../cli/factory/birth.ts";
 import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
+import { rotate } from "../cli/keys/rotate.ts";
 import { createKeys, readKeySet } from "../cli/keys/store.ts";
 import { releaseFile, signRelease } from "../cli/release/sign.ts";
 import { siteWifi } from "../sim/board/wifiLib.ts";
@@ -41,6 +43,12 @@ export class Workshop {
     const keysDir = join(dir, "keys");
     createKeys({ dir: keysDir, height });
     return new Workshop(keysDir, km, agentPort);
+  }
+
+  /** Makes the next key set: another release key, and none of those before. @returns its version */
+  replaceReleaseKeys(): number {
+    const drop = readKeySet(this.keysDir).release.keys.map(kidOf);
+    return rotate({ dir: this.keysDir, release: { make: 5, drop } }).version;
   }
 
   build(board: Board, appFile: string): Promise<Firmware> {
