@@ -126,6 +126,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
       checkInS: config.checkInS,
       lab: config.lab,
       challengesSinceS: await store.tx(challengesSinceS),
+      coding: config.coding,
     },
     ...createOffers({ clock, lab }),
     labOffer: (serial) => lab.get(serial),

@@ -68,5 +68,14 @@ export function createOffers(deps: { clock: Clock; lab: LabOffers }) {
       if (lab?.sequence === sequence) return lab;
       return releaseImage(tx, sequence, device.birth.classId);
     },
+
+    async running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | null> {
+      const { runningSequence, runningDigest, birth } = device;
+      const release = await tx.release(runningSequence);
+      // A poisoned release may still run somewhere; what counts is that it is the same image.
+      const image = release?.images.find(({ classId }) => classId === birth.classId);
+      if (!image || image.digest.slice(0, 16) !== runningDigest) return null;
+      return tx.blob(1, runningSequence, birth.classId);
+    },
   };
 }

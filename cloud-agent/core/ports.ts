@@ -1,4 +1,5 @@
 /** What the parts of the agent ask of each other. The composition (agent.ts) fills these; tests fill them with fakes. */
+import type { Coding } from "../../firmware/protocol/host/coding.ts";
 import type { Store, Tx } from "../storage/store.ts";
 import type { CertificateRecord, DeviceRecord } from "./records.ts";
 
@@ -68,6 +69,9 @@ export interface AgentPorts {
   /** Texts of a release for this device's class. A release may be fetched without being offered (a download goes on after
    *  a pause); a poisoned or unknown one may not. @returns null: answer NO with Code.ReleaseNotFound */
   image(tx: Tx, device: DeviceRecord, sequence: number): Promise<Image | null>;
+  /** The very image that a device said it runs, by its digest: what a patch may copy from.
+   *  @returns null when it was never published here */
+  running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | null>;
   /** The unverified image that the lab route left for this device, null outside the lab. offerFor and image use it too. */
   labOffer(serial: string): (Offer & Image) | null;
   /** Ends a wipe: appends the certificate to the chain, appends event "certificateIssued" and stores the device as
@@ -92,6 +96,8 @@ export interface DeviceServiceConfig {
   lab: boolean;
   /** challenges of before this second are refused: set by a restore; default 0 */
   challengesSinceS?: number;
+  /** how payloads may go to devices that can unpack: in any way, packed only, or plain */
+  coding: Coding;
 }
 
 /** The device protocol behind the broker. `createDeviceService(ports: AgentPorts): DeviceService`

@@ -46,7 +46,15 @@ export interface DeviceRecord {
   keySetVersion?: number;
   /** the newest one it was offered: its document (hex, 8 bytes) and what became of it, null until the device says */
   keySetNews?: { version: number; code: number | null; digest: string };
-  lastFailed: { sequence: number; digest: string; code: number; text: string } | null;
+  /** resetReason and log: how its last start ended; absent in records from before they were told */
+  lastFailed: {
+    sequence: number;
+    digest: string;
+    code: number;
+    text: string;
+    resetReason?: number;
+    log?: string;
+  } | null;
   refused: { sequence: number; code: number } | null;
   download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
   zombieContacts: number;

@@ -47,6 +47,8 @@ const schema = z.strictObject({
   tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
   /** what devices are asked to keep between check-ins, seconds */
   checkInS: z.coerce.number().int().min(1).max(86_400).default(60),
+  /** how payloads go to devices that can unpack: any (packed, or a patch of what runs), packed, or plain */
+  coding: z.enum(["any", "packed", "plain"]).default("any"),
   /** see storage/sqlite.ts */
   durability: z.enum(["full", "normal"]).default("full"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),

@@ -3,6 +3,7 @@ import {
   type CloudMessage,
   encodeCloudMessage,
 } from "../../firmware/protocol/host/cloudMessages.ts";
+import { PayloadCoder } from "../../firmware/protocol/host/coding.ts";
 import type { Fetch } from "../../firmware/protocol/host/deviceMessages.ts";
 import { type SessionKeys, sealFrame } from "../../firmware/protocol/host/frames.ts";
 import { sha256, t16 } from "../../firmware/protocol/host/kdf.ts";
@@ -10,13 +11,15 @@ import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import { keySetOf, nextKeySet } from "../core/keySets.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { claimIntentIsOpen, pendingGrant } from "./claim.ts";
-import { keyOf, type Step, seconds, unhex } from "./context.ts";
+import { hex, keyOf, type Step, seconds, unhex } from "./context.ts";
 
 /** Counters of one session; past this the device has to shake hands again, long before the number runs out. */
 export const framesPerSessionMax = 0xffff_0000;
 
 /** Kind of a FETCH that reads a key set. */
 const fetchKeySet = 4;
+/** Kind of a FETCH that takes the payload packed or patched. */
+const fetchCoded = 2;
 
 /** What every authenticated contact is answered with: REPLY, then whatever waits: grant, order, settings.
  *  @param isWipeOnly true for a key older than the device's epoch: nothing but the wipe order is served */
@@ -97,11 +100,27 @@ export async function answerFetch(
     const set = await keySetOf(step.tx, sequence);
     return set ? blockOf(fetch, set.document) : no(Code.ReleaseNotFound);
   }
-  if (what > 1) return no(Code.ReleaseNotFound);
+  if (what > fetchCoded) return no(Code.ReleaseNotFound);
   if (!isInUse(device) && !step.ports.config.lab) return no(Code.ReleaseNotFound);
   const image = await step.ports.image(step.tx, device, sequence);
   if (!image) return no(Code.ReleaseNotFound);
-  return blockOf(fetch, what === 0 ? image.envelope : image.payload);
+  if (what !== fetchCoded) return blockOf(fetch, what === 0 ? image.envelope : image.payload);
+  const { payload } = image;
+  if (fetch.offset >= payload.length) return no(Code.FlashRange);
+  const { coding } = step.ports.config;
+  if (coding === "plain") return blockOf({ ...fetch, what: 1 }, payload);
+  const running = coding === "any" ? await step.ports.running(step.tx, device) : null;
+  const { offset, length } = fetch;
+  const coded = coder.next(named(payload), running && named(running), offset, length);
+  const block = { kind: "block", what: coded.what, data: coded.data } as const;
+  return { ...block, sequence, offset, totalBytes: payload.length };
+}
+
+/** Holds only what follows from published images, so it is no truth and may be shared. */
+const coder = new PayloadCoder();
+
+function named(bytes: Uint8Array): { bytes: Uint8Array; digest: string } {
+  return { bytes, digest: hex(sha256(bytes)) };
 }
 
 function blockOf({ what, sequence, offset, length }: Fetch, text: Uint8Array): CloudMessage {

@@ -83,7 +83,8 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
   const isFailedNews = failed !== null && !isSameFailure(before, failed);
   const isBack = before.lastSeenMs !== null && runningSequence < before.runningSequence;
   if (isFailedNews) {
-    const data = { digest: hex(failed.digest), text: failed.text };
+    const { text: told, resetReason, log } = failed;
+    const data = { digest: hex(failed.digest), text: told, resetReason, log };
     const text = `Release ${failed.sequence} failed; the device runs ${runningSequence}.`;
     add("updateReverted", failed.sequence, failed.code, text, data);
   } else if (isBack && info.slotState !== SlotState.Trial) {

@@ -161,7 +161,8 @@ async function takeEvent(
 
 /** Codes of a manifest or image that was not taken. */
 function refusesUpdate(code: number): boolean {
-  return code >= Code.ManifestMalformed && code < Code.UpdateDeferred;
+  const isRefusal = code >= Code.ManifestMalformed && code < Code.UpdateDeferred;
+  return isRefusal || code === Code.MemoryTooLow || code === Code.PatchMalformed;
 }
 
 async function appendReport(

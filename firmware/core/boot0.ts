@@ -30,7 +30,7 @@ declare const require: (name: string) => any;
   setHal(espruinoHal());
   let random: DrbgState | null = null;
   const end = (code: Code, text: string, fails: number) => {
-    k.put(Rec.Boot, [k.boot[0], k.boot[1], fails, code, text.slice(0, failTextCharsMax)]);
+    k.put(Rec.Boot, [k.boot[0], k.boot[1], fails, code, text.slice(0, failTextCharsMax), k.log]);
     h.reboot();
   };
   const k: Kit = {
@@ -55,6 +55,7 @@ declare const require: (name: string) => any;
     resetReason: 0,
     state: SlotState.Recovery,
     boot: [0, 0, 0, 0, ""],
+    log: "",
     crash(code, text) {
       // What a confirmed image ended with would be lost with the next start.
       if (BOARD.probe && k.state !== SlotState.Trial) k.part(Part.State).note(code, text);
@@ -105,7 +106,9 @@ function decideBoot(k: Kit): void {
       : before[2]
         ? ResetReason.Crash
         : ResetReason.Software;
+  k.log = before[5] || "";
   if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
+  k.log = "";
   // Persisted before the random source is used: no number of an earlier start comes again.
   k.put(Rec.Boot, k.boot);
   if (!identityIsValid() || k.get(Rec.Wipe) || held || k.boot[2] >= trialFailsMax) return;

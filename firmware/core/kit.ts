@@ -31,6 +31,8 @@ export interface Kit {
   boot: BootRecord;
   /** [code of the last join that failed, joins that failed] since the agent last answered; boards with Wi-Fi only */
   off?: number[] | null;
+  /** last lines that the running image logged, at most failLogCharsMax: kept when it ends, and told when it failed */
+  log: string;
   /** Ends the running image for a reason and restarts; a trial counts it as a failure. Never returns on a device. */
   crash(code: Code, text: string): void;
   /** Restarts on purpose; `code` says why. */

@@ -16,8 +16,8 @@ export type SlotsRecord = [
   number,
   number,
 ];
-/** [boot count, boots of this trial, failures in a row, code of the last end (0 clean), its text] */
-export type BootRecord = [number, number, number, number, string];
+/** [boot count, boots of this trial, failures in a row, code of the last end (0 clean), its text, last log lines] */
+export type BootRecord = [number, number, number, number, string, string?];
 
 /** The slots record as it stands; `.boot0` gives noSlots when there is none. */
 export const readSlots = (k: { get(type: Rec): any }): SlotsRecord => k.get(Rec.Slots);

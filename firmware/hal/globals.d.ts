@@ -14,7 +14,7 @@ declare function atob(text: string): string;
 declare namespace NodeJS {
   interface Process {
     /** the interpreter's: collects garbage, then counts variables */
-    memory(): { usage: number; total: number };
+    memory(): { free: number; usage: number; total: number };
   }
 }
 declare const BOARD: {

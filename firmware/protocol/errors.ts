@@ -56,6 +56,9 @@ export const enum Code {
   KeySetRoot = 124,
   KeySetMalformed = 125,
   KeySetTaken = 126,
+  PatchMalformed = 140,
+  UpdateFellBack = 141,
+  MemoryTooLow = 142,
 
   TrialVitals = 150,
   SettingUnknown = 151,

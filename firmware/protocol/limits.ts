@@ -22,6 +22,10 @@ export const trialFailsMax = 3;
 export const trialBootsMax = 10;
 /** Text kept of a failed image's last error. */
 export const failTextCharsMax = 48;
+/** Log kept of a failed image: its last lines. */
+export const failLogCharsMax = 96;
+/** Output of one patched block: a page of most boards, so that one message keeps a device busy for a moment only. */
+export const patchBytesMax = 4096;
 /** Accumulated uptime that a trial has when the manifest does not say. */
 export const trialMinutesDefault = 60;
 /** Calm that a trial needs between the agent's first answer and its confirm: one check-in interval within these

@@ -1,5 +1,5 @@
 import type { Kit } from "../core/kit.ts";
-import { AppEvent, type ClientState } from "../core/parts/client.ts";
+import { AppEvent, type AppHook, type ClientState } from "../core/parts/client.ts";
 import type { State } from "../core/parts/state.ts";
 import { Part } from "../core/parts.ts";
 import { readSlots } from "../core/slots.ts";
@@ -47,7 +47,7 @@ export default (k: Kit, makeApp: () => App): void => {
   /** minutes without an answer */
   let silent = 0;
 
-  const on = (event: number, client: ClientState, given?: any): any => {
+  const on: AppHook = (event, client, given, put) => {
     switch (event) {
       case AppEvent.Report:
         if (given) {
@@ -137,6 +137,10 @@ export default (k: Kit, makeApp: () => App): void => {
         app.regions.forEach((r) => {
           if (r.clear) r.clear();
         });
+        break;
+      case AppEvent.Unpack:
+        if (given) slotPart(k, SlotPart.Unpack)(given, put);
+        return true;
     }
   };
   if (BOARD.probe) watchIdle();

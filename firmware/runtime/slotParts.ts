@@ -8,6 +8,7 @@ export const enum SlotPart {
   Trial = 1,
   Settings = 2,
   Keys = 3,
+  Unpack = 4,
 }
 
 /** Evaluates a part of the running slot and returns what it makes. Keep nothing of it that is not needed. */

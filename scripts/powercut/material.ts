@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { type Board, boards } from "../../boards/index.ts";
+import type { Image } from "../../firmware/protocol/host/coding.ts";
 import { algHssLms, type Signer } from "../../firmware/protocol/host/cose.ts";
 import { unshrink } from "../../firmware/protocol/host/heatshrink.ts";
 import { LmsPrivateKey } from "../../firmware/protocol/host/lms/index.ts";
@@ -37,6 +38,8 @@ export interface Material {
   /** ends at each start */
   bad: Release;
   texts: Texts;
+  /** all images of the above, what a patch may copy from */
+  images: Image[];
 }
 
 /** Texts that the device evaluates, as they stand in flash. */
@@ -66,6 +69,7 @@ const vendorDomain = "example.com";
 const model = "swept";
 
 const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const sha256 = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(data).digest());
 
 /** Builds firmware, keys and one device of a board. The same call gives the same bytes, so a cut can be played again. */
@@ -93,10 +97,15 @@ export async function makeMaterial(boardId: string): Promise<Material> {
     signed(birth, signer, sequence, floor, bytesOf(payload));
   const [good, failing] = [filled(await imageOf("second")), filled(await imageOf("bad"))];
   const storage = factoryStorage(board, birth, first);
+  const images = [first.imageText, good].map((text) => ({
+    bytes: bytesOf(text),
+    digest: hex(sha256(bytesOf(text))),
+  }));
   return {
     board,
     km,
     birth,
+    images,
     storage,
     raising: release(2, 2, good),
     gentle: release(2, 1, good),

@@ -2,6 +2,7 @@ import {
   type CloudMessage,
   encodeCloudMessage,
 } from "../../firmware/protocol/host/cloudMessages.ts";
+import { type Coded, type Coding, PayloadCoder } from "../../firmware/protocol/host/coding.ts";
 import {
   type CheckInInfo,
   type DeviceMessage,
@@ -46,6 +47,8 @@ export interface PeerState {
   counts: [number, number];
   nonces: string[];
   offer: "raising" | "gentle" | "bad" | null;
+  /** how payloads go to a device that can unpack */
+  coding: Coding;
   revertTo: number | null;
   settings: [revision: number, values: Record<string, number>] | null;
   wipe: "scrap" | "resale" | null;
@@ -74,6 +77,7 @@ export const freshPeer = (): PeerState => ({
   counts: [0, 0],
   nonces: [],
   offer: null,
+  coding: "plain",
   revertTo: null,
   settings: null,
   wipe: null,
@@ -97,6 +101,7 @@ interface Known {
 }
 const known = new WeakMap<Material, Known>();
 const receiptsMax = 50;
+const coder = new PayloadCoder();
 
 /** A cloud for one device, in process and without a store. It decides as the agent does (cloud-agent/session) and keeps
  *  on ordering until the device has told that it is done. */
@@ -104,6 +109,8 @@ export class Peer {
   state: PeerState;
   /** set by the carrier */
   send: (bytes: Uint8Array) => void = () => undefined;
+  /** told of each message in a frame, for who looks on */
+  seen: (message: CloudMessage | DeviceMessage) => void = () => undefined;
   readonly #material: Material;
   readonly #nowMs: () => number;
   readonly #known: Known;
@@ -214,10 +221,12 @@ export class Peer {
   #say(message: CloudMessage): void {
     const { session } = this.state;
     if (!session) return;
+    this.seen(message);
     this.send(sealFrame(session.keys, "down", session.sent++, encodeCloudMessage(message)));
   }
 
   #message(message: DeviceMessage): void {
+    this.seen(message);
     if (message.kind === "checkIn") {
       this.state.checkIn = message.info;
       this.#contact();
@@ -295,8 +304,18 @@ export class Peer {
       return;
     }
     const text = what === 0 ? release.envelope : release.payload;
-    const data = text.slice(offset, offset + length);
-    this.#say({ kind: "block", what, sequence, offset, totalBytes: text.length, data });
+    const plain = { what: what === 0 ? 0 : 1, data: text.slice(offset, offset + length) } as const;
+    const coded = what === 2 ? this.#coded(release, offset, length) : plain;
+    this.#say({ kind: "block", ...coded, sequence, offset, totalBytes: text.length });
+  }
+
+  #coded({ payload, digest }: Release, offset: number, length: number): Coded {
+    const { coding, checkIn } = this.state;
+    if (coding === "plain") return { what: 1, data: payload.slice(offset, offset + length) };
+    const running = checkIn ? hex(checkIn.runningDigest) : "none";
+    const source = this.#material.images.find((image) => image.digest.startsWith(running));
+    const target = { bytes: payload, digest: hex(digest) };
+    return coder.next(target, (coding === "any" && source) || null, offset, length);
   }
 
   #receipt(bytes: Uint8Array): void {

@@ -25,6 +25,8 @@ export interface DeviceBench {
   contact: Contact;
   /** what offerFor and image give */
   offer: (Offer & Image) | null;
+  /** the image that running gives */
+  running: Uint8Array | null;
   nowMs: number;
   certified: number;
   /** another agent over the same store, as after kill -9 */
@@ -65,10 +67,11 @@ export async function openDeviceBench(path = ":memory:"): Promise<DeviceBench> {
     random,
     log: { debug: quiet, info: quiet, warn: quiet, error: (f, m) => console.error(m, f) },
     keys: { km: (id) => (id === 1 ? km : null), activeId: 1 },
-    config: { mqttPort: 0, mqttHost: "127.0.0.1", checkInS: 300, lab: false },
+    config: { mqttPort: 0, mqttHost: "127.0.0.1", checkInS: 300, lab: false, coding: "any" },
     offerFor: async () => bench.offer,
     image: async (_tx, _device, sequence) =>
       bench.offer?.sequence === sequence ? bench.offer : null,
+    running: async () => bench.running,
     labOffer: () => null,
     certify: async (tx, device, receipt) => {
       if (device.lifecycle !== Lifecycle.Retired) bench.certified++;
@@ -87,6 +90,7 @@ export async function openDeviceBench(path = ":memory:"): Promise<DeviceBench> {
     ports,
     contact: createContact(ports),
     offer: null,
+    running: null,
     nowMs: startMs,
     certified: 0,
     restartAgent() {

@@ -8,6 +8,7 @@ import runtime from "../../firmware/runtime/main.ts";
 import keys from "../../firmware/runtime/parts/keys.ts";
 import settings from "../../firmware/runtime/parts/settings.ts";
 import trial from "../../firmware/runtime/parts/trial.ts";
+import unpack from "../../firmware/runtime/parts/unpack.ts";
 import vitals from "../../firmware/runtime/parts/vitals.ts";
 import { nodeHal } from "./nodeHal.ts";
 import { setBoard, testKit } from "./testKit.ts";
@@ -30,7 +31,7 @@ export interface RuntimeBench {
 }
 
 /** The slot parts by their ids; in the bench's image each is one digit. */
-const slotParts = [vitals, trial, settings, keys];
+const slotParts = [vitals, trial, settings, keys, unpack];
 const image = `${slotParts.map((_, id) => id).join("")}*/`;
 const slotPartPlaces = [...image.slice(1)].map((_, i) => image.length - i);
 

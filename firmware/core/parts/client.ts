@@ -22,8 +22,16 @@ export const enum AppEvent {
   Ready = 4,
   /** a wipe was ordered: clear the app's own data now */
   Wipe = 5,
+  /** without a message → whether packed blocks can be taken; with a BLOCK of kind 2 or 3: gives its plain bytes,
+   *  block by block, to `put`. @throws Code.PatchMalformed, whatever `put` throws */
+  Unpack = 6,
 }
-export type AppHook = (event: number, client: ClientState, given?: any) => any;
+export type AppHook = (
+  event: number,
+  client: ClientState,
+  given?: any,
+  put?: (plain: Bytes) => void,
+) => any;
 
 /** A connection between messages: data only. The code that works on it is evaluated for each message. */
 export interface ClientState {

@@ -25,7 +25,7 @@ export default (k: Kit) =>
       7: c.life[2],
       8: k.resetReason,
     };
-    if (failed) i[9] = [failed[0], failed[1], failed[2], failed[4]];
+    if (failed) i[9] = [failed[0], failed[1], failed[2], failed[4], failed[5], failed[6]];
     if (download) i[10] = [download[0], download[5], download[1]];
     i[11] = c.life[0];
     i[12] = process.version;

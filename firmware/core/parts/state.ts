@@ -31,6 +31,8 @@ export default (k: Kit): State => {
           code,
           k.boot[0],
           text.slice(0, failTextCharsMax),
+          k.resetReason,
+          k.log,
         ]);
     },
     confirm() {

@@ -9,8 +9,20 @@ import { otherOf, readSlots, slotOf } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
 import type { Limits, Plan } from "./suit.ts";
 
-/** [sequence, size, digest, manifest floor, slot, bytes done, trial minutes, vitals limits, by ticket (0/1)] */
-type Download = [number, number, Bytes, number, number, number, number, Limits | null, number];
+/** [sequence, size, digest, manifest floor, slot, bytes done, trial minutes, vitals limits, downgrade ticket (0/1),
+ *  may be packed (0 plain only, 1 any coding)] */
+type Download = [
+  number,
+  number,
+  Bytes,
+  number,
+  number,
+  number,
+  number,
+  Limits | null,
+  number,
+  number,
+];
 
 export interface Update {
   /** A BLOCK came; anything that was not asked for is ignored. */
@@ -41,6 +53,8 @@ export default (k: Kit) =>
       const n = (download ? download[1] : manifestBytes) - offset;
       return n < BOARD.blockBytes ? n : BOARD.blockBytes;
     };
+    /** What to FETCH: 0 manifest, 1 plain, 2 any coding, where the framework that runs brings the unpacker. */
+    const kind = () => (download ? (download[9] && c.app(AppEvent.Unpack, c) ? 2 : 1) : 0);
     const ask = () => {
       stall = k.h.after(() => {
         stall = null;
@@ -48,12 +62,13 @@ export default (k: Kit) =>
         if (++asks > asksMax) c.update = null;
         else ask();
       }, stallMs);
-      say([Msg.Fetch, download ? 1 : 0, sequence, offset, left()]);
+      say([Msg.Fetch, kind(), sequence, offset, left()]);
     };
     const restartWhenReady = (code: Code, holds: number) => {
-      if (holds < holdsMax && c.app(AppEvent.Ready, c) === false)
+      if (holds < holdsMax && c.app(AppEvent.Ready, c) === false) {
+        if (!holds) say([Msg.Event, Code.UpdateDeferred, sequence, 0, ""]);
         k.h.after(() => restartWhenReady(code, holds + 1), holdMs);
-      else k.h.after(() => k.restart(code), 500);
+      } else k.h.after(() => k.restart(code), 500);
     };
     const end = (code: Code) => {
       // An installed one keeps its place until the restart: the agent goes on offering what does not run yet.
@@ -62,7 +77,15 @@ export default (k: Kit) =>
       if (code === Code.UpdateInstalled) restartWhenReady(code, 0);
       else c.refusal = [sequence, code];
     };
-    const failed = (e: unknown) => end(typeof e === "number" ? e : Code.OutOfMemory);
+    const failed = (e: unknown) => {
+      const code = typeof e === "number" ? e : Code.OutOfMemory;
+      // A bad packing or patch costs time only, and only once; what flash refuses (200 and above) it would refuse again.
+      if (!download || !download[9] || (e as number) >= 200) return end(code);
+      download[5] = download[9] = offset = 0;
+      k.put(Rec.Download, download);
+      say([Msg.Event, Code.UpdateFellBack, sequence, code, ""]);
+      ask();
+    };
     /** All that can be known before the first write, and the first write. */
     const begin = (plan: Plan) => {
       const slots = readSlots(k);
@@ -77,7 +100,9 @@ export default (k: Kit) =>
         throw Code.SequenceNotNewer;
       if (plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
       if (last && k.same(last[1], k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
-      if (battery !== undefined && battery < plan[5]) throw Code.BatteryTooLow;
+      // Not measured compares as false.
+      if (battery! < plan[5]) throw Code.BatteryTooLow;
+      if (plan[7] && process.memory().free < plan[7]) throw Code.MemoryTooLow;
       // The slot stops counting as an image before its first page is erased.
       slots[slot + 1] = null;
       if (BOARD.single) {
@@ -86,7 +111,7 @@ export default (k: Kit) =>
       }
       k.put(Rec.Slots, slots);
       const minutes = plan[4] || trialMinutesDefault;
-      download = [plan[0], plan[1], plan[2], plan[3], slot, 0, minutes, plan[6], ticket];
+      download = [plan[0], plan[1], plan[2], plan[3], slot, 0, minutes, plan[6], ticket, 1];
       k.put(Rec.Download, download);
       offset = 0;
       say([Msg.Event, Code.UpdateStarted, sequence, plan[1], ""]);
@@ -94,8 +119,11 @@ export default (k: Kit) =>
     };
     const finish = (d: Download) => {
       const text = k.h.text(address(d[4]), d[1]);
+      if (!k.same(k.h.sha(text), d[2])) {
+        if (!d[9]) k.put(Rec.Download, null);
+        throw Code.ImageDigest;
+      }
       k.put(Rec.Download, null);
-      if (!k.same(k.h.sha(text), d[2])) throw Code.ImageDigest;
       const slots = readSlots(k);
       slots[d[4] + 1] = [d[0], d[1], k.h.crc(text) >>> 0, d[2], d[3], d[6], d[8], d[7]];
       slots[0] = d[4];
@@ -104,12 +132,16 @@ export default (k: Kit) =>
       k.put(Rec.Slots, slots);
       end(Code.UpdateInstalled);
     };
-    const write = (data: Bytes, d: Download) => {
+    /** Writes the next plain bytes: whole blocks, a shorter one at the end only. */
+    const piece = (data: Bytes) => {
+      const d = download!;
+      if (data.length !== left()) throw Code.PatchMalformed;
       const at = address(d[4]) + offset;
       if (offset % BOARD.pageBytes === 0) k.h.erase(at);
       const padded = new Uint8Array((data.length + unit - 1) & -unit).fill(255);
       padded.set(data, 0);
       k.h.write(at, padded);
+      offset += data.length;
     };
     /** Later, when the message is gone from memory; and an end, when the client knows this update. */
     const soon = (step: () => void) =>
@@ -143,20 +175,23 @@ export default (k: Kit) =>
     else soon(() => begin(verdict));
     return {
       block(m) {
-        const kind = download ? 1 : 0;
+        const asked = kind();
         const total = download ? download[1] : manifestBytes;
-        if (m[2] !== sequence || m[1] !== kind || m[3] !== offset || m[4] !== total) return;
-        if (!stall || !(m[5] instanceof Uint8Array) || m[5].length !== left()) return;
+        // Packed and patched blocks come only to who asked for any coding.
+        if (m[1] > 1 ? asked < 2 : m[1] !== (asked && 1)) return;
+        if (!stall || m[2] !== sequence || m[3] !== offset || m[4] !== total) return;
+        if (!(m[5] instanceof Uint8Array) || (m[1] < 2 && m[5].length !== left())) return;
         k.h.cancel(stall);
         stall = null;
         asks = 0;
         try {
-          if (download) write(m[5], download);
+          if (m[1] > 1) c.app(AppEvent.Unpack, c, m, piece);
+          else if (download) piece(m[5]);
           else {
             if (!envelope) envelope = new Uint8Array(manifestBytes);
             envelope.set(m[5], offset);
+            offset += m[5].length;
           }
-          offset += m[5].length;
           soon(next);
         } catch (e) {
           failed(e);

@@ -15,6 +15,7 @@ export type CloudMessage =
     }
   | {
       kind: "block";
+      /** 0 manifest, 1 payload plain, 2 packed, 3 patched, 4 key set */
       what: number;
       sequence: number;
       offset: number;

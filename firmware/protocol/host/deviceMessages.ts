@@ -2,6 +2,7 @@
 import { Code } from "../errors.ts";
 import {
   blockBytesMax,
+  failLogCharsMax,
   failTextCharsMax,
   metricNameCharsMax,
   metricsMax,
@@ -23,7 +24,7 @@ export interface CheckInInfo {
   /** 0 when the device promises nothing */
   nextCheckInS: number;
   resetReason: number;
-  failed: { sequence: number; digest: Uint8Array; code: number; text: string } | null;
+  failed: FailedImage | null;
   download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
   lifecycle: number;
   interpreter: string;
@@ -36,6 +37,18 @@ export interface CheckInInfo {
   joinsFailed: { code: number; count: number } | null;
 }
 
+/** The last image that failed, and how its last start ended. */
+export interface FailedImage {
+  sequence: number;
+  /** 8 bytes */
+  digest: Uint8Array;
+  code: number;
+  text: string;
+  resetReason: number;
+  /** its last log lines, at most failLogCharsMax */
+  log: string;
+}
+
 export interface CheckIn {
   kind: "checkIn";
   info: CheckInInfo;
@@ -46,7 +59,7 @@ export interface CheckIn {
 }
 export interface Fetch {
   kind: "fetch";
-  /** 0 manifest, 1 payload, 4 key set (its version stands for the sequence); others are reserved */
+  /** 0 manifest, 1 payload plain, 2 payload in any coding, 4 key set (its version stands for the sequence); others are reserved */
   what: number;
   sequence: number;
   offset: number;
@@ -167,7 +180,7 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
     if (Array.isArray(value) && value.length === length) return value;
     throw new CodedError(Code.MessageMalformed, `info ${name}: expected ${length} items`);
   };
-  const failed = list(9, "failed", 4);
+  const failed = list(9, "failed", 6);
   const download = list(10, "download", 3);
   const refused = list(15, "refusal", 2);
   const joins = list(27, "joins failed", 2);
@@ -185,6 +198,8 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
       digest: wireBytes("failed digest", failed[1], 8),
       code: wireUint("failed code", failed[2], 999),
       text: wireText("failed text", failed[3], failTextCharsMax),
+      resetReason: wireUint("failed reset reason", failed[4], 99),
+      log: wireText("failed log", failed[5], failLogCharsMax),
     },
     download: download && {
       sequence: wireUint("download sequence", download[0]),
@@ -266,7 +281,10 @@ function encodeCheckIn({ info, values }: CheckIn): Uint8Array {
     [14, info.keySetVersion],
   ]);
   const { failed, download, refused, joinsFailed } = info;
-  if (failed) fields.set(9, [failed.sequence, failed.digest, failed.code, failed.text]);
+  if (failed) {
+    const { sequence, digest, code, text, resetReason, log } = failed;
+    fields.set(9, [sequence, digest, code, text, resetReason, log]);
+  }
   if (download) fields.set(10, [download.sequence, download.bytesDone, download.sizeBytes]);
   if (refused) fields.set(15, [refused.sequence, refused.code]);
   const refusals = Object.entries(info.settingsRefused);

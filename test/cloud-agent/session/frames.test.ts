@@ -139,12 +139,14 @@ describe("a check-in", () => {
     device.info.runningSequence = 1;
     device.info.slotState = SlotState.Confirmed;
     const digest = new Uint8Array(8).fill(2);
-    device.info.failed = { sequence: 2, digest, code: Code.TrialCrashed, text: "boom" };
+    const end = { code: Code.TrialCrashed, text: "boom", resetReason: 3, log: "pump on|valve" };
+    device.info.failed = { sequence: 2, digest, ...end };
     await checkIn();
     await checkIn();
     const [event, ...others] = await bench.events("updateReverted", serial);
     expect(event).toMatchObject({
-      ...{ sequence: 2, code: Code.TrialCrashed, data: { digest: "02".repeat(8), text: "boom" } },
+      ...{ sequence: 2, code: Code.TrialCrashed },
+      data: { digest: "02".repeat(8), text: "boom", resetReason: 3, log: "pump on|valve" },
     });
     expect(others).toEqual([]);
     expect(await codes("updateConfirmed")).toEqual([]);
