@@ -306,10 +306,11 @@ export class Peer {
     const text = what === 0 ? release.envelope : release.payload;
     const plain = { what: what === 0 ? 0 : 1, data: text.slice(offset, offset + length) } as const;
     const coded = what === 2 ? this.#coded(release, offset, length) : plain;
-    this.#say({ kind: "block", ...coded, sequence, offset, totalBytes: text.length });
+    const block = { kind: "block", what: coded.what, data: coded.data } as const;
+    this.#say({ ...block, sequence, offset, totalBytes: text.length });
   }
 
-  #coded({ payload, digest }: Release, offset: number, length: number): Coded {
+  #coded({ payload, digest }: Release, offset: number, length: number): Omit<Coded, "gives"> {
     const { coding, checkIn } = this.state;
     if (coding === "plain") return { what: 1, data: payload.slice(offset, offset + length) };
     const running = checkIn ? hex(checkIn.runningDigest) : "none";

@@ -1,28 +1,30 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { Code } from "../../firmware/protocol/errors.ts";
 import type { Coding } from "../../firmware/protocol/host/coding.ts";
-import { Bench, type Standing } from "../../scripts/powercut/bench.ts";
-import { type Flow, flowLimitMs, makeFlows } from "../../scripts/powercut/flows.ts";
+import { Bench, makeRig, type Rig, type Standing } from "../../scripts/powercut/bench.ts";
+import { type Flow, makeFlows } from "../../scripts/powercut/flows.ts";
+import { flowLimitMs } from "../../scripts/powercut/ground.ts";
 import { type Material, makeMaterial } from "../../scripts/powercut/material.ts";
 import { cutModels } from "../../scripts/sim/flash/powerCut.ts";
 import { seededRandom } from "../../scripts/sim/random.ts";
 
 const boardIds = ["puckjs", "linux"];
-const grounds: Record<string, { material: Material; flow: Flow }> = {};
+const grounds: Record<string, { rig: Rig; material: Material; flow: Flow }> = {};
 beforeAll(async () => {
   for (const id of boardIds) {
     const material = await makeMaterial(id);
-    const flow = makeFlows(material).find(({ name }) => name === "update")!;
-    grounds[id] = { material, flow };
+    const rig = await makeRig(material);
+    const flow = makeFlows(rig, (name) => name === "update").flows[0]!;
+    grounds[id] = { rig, material, flow };
   }
 });
 
 /** A claimed device whose cloud has an update for it. */
 function start(id: string, coding: Coding, change: Partial<Material> = {}, from?: Standing) {
-  const { material, flow } = grounds[id]!;
+  const { rig, material, flow } = grounds[id]!;
   const { flash, peer, ms } = from ?? flow.start;
   const standing = { flash: flash.fork(), peer: { ...structuredClone(peer), coding }, ms };
-  const bench = new Bench({ ...material, ...change }, standing);
+  const bench = new Bench({ ...rig, material: { ...material, ...change } }, standing, "board");
   const heard: { blocks: number[]; bytes: number; events: number[][] } = {
     ...{ blocks: [], bytes: 0, events: [] },
   };

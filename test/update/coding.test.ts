@@ -71,6 +71,7 @@ describe("the choice of a coding", () => {
     expect(coder.next(image(random, "r"), null, 0, 256)).toEqual({
       what: 1,
       data: random.slice(0, 256),
+      gives: 256,
     });
   });
   it("never sends more than was asked for", () => {

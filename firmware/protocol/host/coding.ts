@@ -16,6 +16,8 @@ export interface Image {
 export interface Coded {
   what: 1 | 2 | 3;
   data: Uint8Array;
+  /** bytes of the image that come of it */
+  gives: number;
 }
 
 /** Bytes that a FETCH and the head of its BLOCK cost on any carrier, sealed: what a longer stretch saves. */
@@ -37,13 +39,13 @@ export class PayloadCoder {
   next(target: Image, source: Image | null, offset: number, length: number): Coded {
     const plain = target.bytes.slice(offset, offset + length);
     const price = (bytes: number, gives: number) => (bytes + askBytes) / gives;
-    let best: Coded = { what: 1, data: plain };
+    let best: Coded = { what: 1, data: plain, gives: plain.length };
     let least = price(plain.length, plain.length);
     const packed = kept(this.#packed, blocksMax, `${target.digest} ${offset} ${length}`, () =>
       heatshrink(plain),
     );
     if (price(packed.length, plain.length) < least) {
-      best = { what: 2, data: packed };
+      best = { what: 2, data: packed, gives: plain.length };
       least = price(packed.length, plain.length);
     }
     if (source === null) return best;
@@ -53,7 +55,7 @@ export class PayloadCoder {
     const place = { offset, blockBytes: length, programMax: length };
     const patch = patchAt(stretches, target.bytes, place);
     if (patch === null || price(patch.program.length, patch.endsAt - offset) >= least) return best;
-    return { what: 3, data: patch.program };
+    return { what: 3, data: patch.program, gives: patch.endsAt - offset };
   }
 }
 

@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { boards } from "../../../boards/index.ts";
 import { boardById } from "./boardFields.ts";
+import { BuildError } from "./errors.ts";
 import { buildFirmware, type Firmware, type SizeRow } from "./firmware.ts";
+import type { KeptNames } from "./text.ts";
 
 interface Flags {
   board: string;
@@ -11,12 +13,16 @@ interface Flags {
   json?: boolean;
   pretokenise?: boolean;
   overBudget?: boolean;
+  previous?: string;
 }
 
 const example = `
 Example:
   $ fleetling build app.ts --board puckjs --out build
   Writes build/image.js, page0.js, core.js, boot0.js, names.json and build.json.
+  $ fleetling build app.ts --board puckjs --out build-2 --previous build
+  Keeps the names of the release before, so that devices patch what they run. Without --previous all names are
+  given anew; they must be kept where devices in the field hold a core that was built with them.
 
 A smallest app:
   export const regions = [];
@@ -32,6 +38,7 @@ export function register(program: Command): void {
     .requiredOption("-b, --board <id>", `board: ${Object.keys(boards).join(", ")}`)
     .requiredOption("-o, --out <dir>", "folder for the results; made when missing")
     .option("--pretokenise", "pack into interpreter tokens: a sixth smaller, one token table only")
+    .option("--previous <dir>", "build folder of the release before: its names are kept")
     .option("--over-budget", "build even when a piece is larger than the board's budget")
     .option("--json", "print the sizes as JSON")
     .addHelpText("after", example)
@@ -39,12 +46,53 @@ export function register(program: Command): void {
       const firmware = await buildFirmware(boardById(flags.board), app, {
         pretokenise: flags.pretokenise,
         overBudget: flags.overBudget ? "allow" : "refuse",
+        kept: flags.previous === undefined ? undefined : readKept(flags.previous, flags),
       });
       const report = writeFirmware(firmware, flags.out, flags.pretokenise ?? false);
       process.stdout.write(
         flags.json ? `${JSON.stringify(report)}\n` : sizeTable(firmware, flags.out),
       );
     });
+}
+
+/** Names that a build folder holds. @throws BuildError BUILD_PREVIOUS */
+export function readKept(dir: string, wanted: { board: string; pretokenise?: boolean }): KeptNames {
+  const refuse = (found: string, cause?: unknown) =>
+    new BuildError(
+      {
+        code: "BUILD_PREVIOUS",
+        place: { file: dir },
+        found,
+        remedy:
+          "Name the folder that fleetling build wrote for the release before, or leave it out",
+      },
+      cause,
+    );
+  let report: { board?: { id?: string } | string };
+  let kept: Partial<KeptNames>;
+  try {
+    report = JSON.parse(readFileSync(join(dir, "build.json"), "utf8"));
+    kept = JSON.parse(readFileSync(join(dir, "names.json"), "utf8"));
+  } catch (cause) {
+    throw refuse("previous build: expected build.json and names.json, could not read them", cause);
+  }
+  const { board } = report;
+  const id = typeof board === "object" ? board.id : board;
+  if (id !== wanted.board)
+    throw refuse(`previous build: expected board ${wanted.board}, got ${id}`);
+  const isMap = (value: unknown) =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).every((short) => /^[a-zA-Z]{1,3}$/.test(String(short)));
+  const { names, locals } = kept;
+  if (
+    !isMap(names) ||
+    typeof locals !== "object" ||
+    locals === null ||
+    !Object.values(locals).every(isMap)
+  )
+    throw refuse("names.json: expected names and locals, each a map to short names");
+  return { names: names!, locals };
 }
 
 /** Writes a build's files. Texts are written a byte per character. */
@@ -65,7 +113,7 @@ export function writeFirmware(firmware: Firmware, dir: string, pretokenised: boo
   write("page0.js", core.page0Text);
   write("core.js", core.coreText);
   write("boot0.js", core.boot0Text);
-  write("names.json", `${JSON.stringify(core.names, null, 1)}\n`);
+  write("names.json", `${JSON.stringify(firmware.kept, null, 1)}\n`);
   write("build.json", `${JSON.stringify(report, null, 2)}\n`);
   return report;
 }
@@ -83,6 +131,7 @@ export function sizeTable(firmware: Firmware, dir: string): string {
     ...firmware.sizes.map(line),
     "",
     `digest ${firmware.digest}`,
+    "names.json: give this folder as --previous to the next release's build, and its update stays small",
     `written to ${dir}`,
     "",
   ].join("\n");

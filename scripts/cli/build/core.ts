@@ -49,7 +49,7 @@ export async function buildCore(
 
   const use: NameUse = { properties: new Map(), quoted: new Set(), quotedKeys: new Set() };
   for (const one of [...lowered, boot0]) collectNames(one.ast, use);
-  const names = assignNames(use, await reservedNames(options.reserved));
+  const names = assignNames(use, await reservedNames(options.reserved), options.kept?.names);
 
   const texts: string[] = [];
   for (const [i, one] of lowered.entries()) {

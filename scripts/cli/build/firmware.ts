@@ -5,7 +5,7 @@ import { checkBudget } from "./budget.ts";
 import { buildCore, type Core, headerBytes } from "./core.ts";
 import { buildFramework, composeImage, readApp } from "./image.ts";
 import { frameworkSources } from "./sources.ts";
-import type { BuildOptions } from "./text.ts";
+import type { BuildOptions, KeptNames } from "./text.ts";
 
 /** Bytes of one piece against what the board allows. */
 export interface SizeRow {
@@ -30,6 +30,8 @@ export interface Firmware {
   sizes: SizeRow[];
   /** what the owner may set, as the app declares it */
   settings: DeclaredSettings;
+  /** for the build of the next release */
+  kept: KeptNames;
 }
 
 /** Builds core, framework and app of one board.
@@ -40,10 +42,11 @@ export async function buildFirmware(
   options: BuildOptions = {},
 ): Promise<Firmware> {
   // The app is the caller's own work: its errors come first.
-  const { appText, settings } = await readApp(board, appFile, options);
+  const { appText, settings, locals } = await readApp(board, appFile, options);
   const sources = frameworkSources(board);
   const core = await buildCore(board, sources, options);
-  const { runtimeText, parts } = await buildFramework(board, sources, core.names, options);
+  const framework = await buildFramework(board, sources, core.names, options);
+  const { runtimeText, parts } = framework;
   const slotPartsText = parts.map(({ text }) => text).join("");
   const imageText = composeImage(runtimeText, appText, slotPartsText);
   const frameworkBytes = imageText.length - composeImage("", appText).length;
@@ -61,6 +64,7 @@ export async function buildFirmware(
     { name: "app", bytes: appText.length, budgetBytes: budget.appBytes },
     { name: "image in slot", bytes: imageText.length, budgetBytes: slotBytes },
   ];
+  const kept = { names: framework.names, locals: { ...framework.locals, ...locals } };
   return {
     board: board.id,
     core,
@@ -71,6 +75,7 @@ export async function buildFirmware(
     digest,
     sizes,
     settings,
+    kept,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Lowered } from "./lower.ts";
 import { assignNames, checkReserved, collectNames, type Names } from "./names.ts";
 import { moduleExports } from "./plugins.ts";
 import { reservedNames } from "./sources.ts";
-import { type BuildOptions, finishText, lowerChecked } from "./text.ts";
+import { type BuildOptions, finishSlotText, type KeptNames, lowerChecked } from "./text.ts";
 
 /** The framework's share of a slot, built. Texts have one character per byte. */
 export interface Framework {
@@ -17,6 +17,10 @@ export interface Framework {
   runtimeText: string;
   /** parts that lie behind the image's expression, by id */
   parts: { name: string; text: string }[];
+  /** the core's property names and its own */
+  names: Names;
+  /** local names of each text */
+  locals: KeptNames["locals"];
 }
 
 /** Builds the framework's share of a slot.
@@ -30,23 +34,28 @@ export async function buildFramework(
 ): Promise<Framework> {
   const lower = (file: string) => lowerChecked(file, "framework", options);
   const runtime = await lower(sources.runtimeFile);
-  const lowered = await Promise.all(sources.slotParts.map((part) => lower(part.file)));
+  const lowered = await Promise.all(
+    sources.slotParts.map((part) => lower(options.slotPart?.(part) ?? part.file)),
+  );
   const reserved = await reservedNames(options.reserved);
   checkReserved(reserved, names);
   const use = collectNames(runtime.ast);
   for (const one of lowered) collectNames(one.ast, use);
   const all = assignNames(use, reserved, names);
   const parts: Framework["parts"] = [];
+  const locals: KeptNames["locals"] = {};
   for (const [i, one] of lowered.entries()) {
-    const text = await finishText(one, "part", board, all, options);
-    parts.push({ name: sources.slotParts[i]!.name, text });
+    const { name } = sources.slotParts[i]!;
+    const wanted = { name: `part ${name}`, shape: "part", names: all } as const;
+    parts.push({ name, text: await finishSlotText(one, wanted, board, options, locals) });
   }
   const tables = { slotParts: placesFromEnd(parts.map(({ text }) => text.length)) };
-  const runtimeText = await finishText(runtime, "runtime", board, all, options, tables);
+  const wanted = { name: "runtime", shape: "runtime", names: all, tables } as const;
+  const runtimeText = await finishSlotText(runtime, wanted, board, options, locals);
   const sizes = parts.map(({ name, text }): [string, number] => [name, text.length]);
   sizes.unshift(["runtime", runtimeText.length]);
   checkBudget(board, sizes, board.budget.frameworkBytes, options);
-  return { runtimeText, parts };
+  return { runtimeText, parts, names: all, locals };
 }
 
 /** Builds a framework that has no slot parts.  See buildFramework. */
@@ -88,13 +97,15 @@ export async function readApp(
   board: Board,
   file: string,
   options: BuildOptions = {},
-): Promise<{ appText: string; settings: DeclaredSettings }> {
+): Promise<{ appText: string; settings: DeclaredSettings; locals: KeptNames["locals"] }> {
   const lowered = await lowerChecked(file, "app", options);
   checkApp(lowered);
   const settings = appSettings(lowered);
-  const appText = await finishText(lowered, "app", board, undefined, options);
+  const locals: KeptNames["locals"] = {};
+  const wanted = { name: "app", shape: "app" } as const;
+  const appText = await finishSlotText(lowered, wanted, board, options, locals);
   checkBudget(board, [["app", appText.length]], board.budget.appBytes, options);
-  return { appText, settings };
+  return { appText, settings, locals };
 }
 
 /** Joins texts to what a slot holds: an expression that evaluates to `[runtime, app]`, and behind it

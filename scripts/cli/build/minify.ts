@@ -13,9 +13,15 @@ export interface Minified {
 
 /** Minifies a wrapped module to ASCII text. Property names are left alone: names.ts has shortened
  *  them.
+ *  @param mangles false keeps the source's names of functions and variables
  *  @throws never for code that Babel printed
  *  Source: measured pipeline; `expression` keeps the value of the only statement */
-export async function minifyText(code: string, map: object, shape: Shape): Promise<Minified> {
+export async function minifyText(
+  code: string,
+  map: object,
+  shape: Shape,
+  mangles = true,
+): Promise<Minified> {
   const result = await minify(code, {
     ecma: 2015,
     toplevel: true,
@@ -31,7 +37,7 @@ export async function minifyText(code: string, map: object, shape: Shape): Promi
       // Would turn each `while` into a `for`, which costs the interpreter a third jump in the text at every turn.
       loops: false,
     },
-    mangle: { toplevel: true },
+    mangle: mangles && { toplevel: true },
     format: { ascii_only: true, semicolons: true, comments: false },
   });
   const text = result.code!.replace(/;$/, "");

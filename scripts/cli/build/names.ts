@@ -115,7 +115,7 @@ function plainKey(node: Keyed): t.Identifier | undefined {
 const reservedWords = new Set("do if in of".split(" "));
 
 /** a, b, … Z, aa, ab, … without reserved words. */
-function shortNames(): () => string {
+export function shortNames(): () => string {
   const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   let index = 0;
   const at = (n: number): string =>

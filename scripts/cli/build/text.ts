@@ -4,6 +4,7 @@ import { once } from "./cache.ts";
 import { declareFirst } from "./declareFirst.ts";
 import { gateSources, gateText, type Role } from "./gate.ts";
 import { type Lowered, lower, transformLowered } from "./lower.ts";
+import { type Locals, mangle } from "./mangle.ts";
 import { minifyText } from "./minify.ts";
 import { type Names, renameProperties } from "./names.ts";
 import { insertBoard, type Shape, wrapModule } from "./plugins.ts";
@@ -20,6 +21,10 @@ export interface BuildOptions {
   reserved?: string[];
   /** import names that stand for files */
   alias?: Record<string, string>;
+  /** names of the release before; omitted: names are given anew */
+  kept?: KeptNames;
+  /** gives another file for a slot part of the framework, to try a change */
+  slotPart?: (part: { id: number; name: string; file: string }) => string;
 }
 
 /** Bundles and lowers one entry after its sources have passed the gate.
@@ -34,9 +39,17 @@ export async function lowerChecked(
   return lowered;
 }
 
-/** Turns lowered code into the finished text: names, board data, wrapper, minified, proved, packed.
- *  @param names short property names; none for an app
- *  @param tables where parts stand, for `.boot0` and the runtime
+/** Names that go from one release to the next, so that a change of one module changes little of the image. */
+export interface KeptNames {
+  /** short property names */
+  names: Names;
+  /** short local names of each text of a slot, by the text's name */
+  locals: Record<string, Locals>;
+}
+
+/** Turns lowered code into a text of the core: names, board data, wrapper, minified, proved, packed.
+ *  @param names short property names
+ *  @param tables where parts stand, for `.boot0`
  *  @returns one character per byte
  *  @throws BuildError when the finished text holds what the interpreter lacks */
 export async function finishText(
@@ -47,17 +60,46 @@ export async function finishText(
   options: BuildOptions,
   tables?: PartTables,
 ): Promise<string> {
+  const text = await proved(lowered, shape, board, names, true, tables);
+  return options.pretokenise ? pretokenise(text) : text;
+}
+
+/** Turns lowered code into a text of a slot, as finishText does, with local names that stay from release to release.
+ *  @param name of the text, by which its local names are kept
+ *  @param made takes the local names that it has now */
+export async function finishSlotText(
+  lowered: Lowered,
+  text: { name: string; shape: Shape; names?: Names; tables?: PartTables },
+  board: Board,
+  options: BuildOptions,
+  made: KeptNames["locals"],
+): Promise<string> {
+  const { name, shape, names, tables } = text;
+  const long = await proved(lowered, shape, board, names, false, tables);
+  const kept = options.kept?.locals[name] ?? {};
+  const short = await once("mangle", [long, kept], () => mangle(long, kept));
+  made[name] = short.locals;
+  return options.pretokenise ? pretokenise(short.text) : short.text;
+}
+
+function proved(
+  lowered: Lowered,
+  shape: Shape,
+  board: Board,
+  names: Names | undefined,
+  mangles: boolean,
+  tables?: PartTables,
+): Promise<string> {
   const fields = boardFields(board, tables);
-  const inputs = [lowered.file, lowered.code, shape, fields, names];
-  const text = await once("text", inputs, async () => {
+  const inputs = [lowered.file, lowered.code, shape, fields, names, mangles];
+  return once("text", inputs, async () => {
     const role = shape === "app" ? "app" : "framework";
     // Names first: board expressions hold interpreter names only, and no name in them may change.
     const plugins = names ? [renameProperties(names)] : [];
     plugins.push(insertBoard(fields, lowered.file), wrapModule(shape, lowered.file));
     const wrapped = await transformLowered(lowered, plugins);
-    const minified = await minifyText(wrapped.code, wrapped.map, shape);
+    const minified = await minifyText(wrapped.code, wrapped.map, shape, mangles);
     gateText(minified, role, lowered.file);
     return declareFirst(minified.text);
   });
-  return options.pretokenise ? pretokenise(text) : text;
 }
