@@ -137,12 +137,8 @@ export const device = Type.Object({
   ),
   lastFailed: orNull(
     Type.Object({
-      sequence: uint32(),
-      digest: Type.String(),
-      code: Type.Integer(),
-      text: Type.String(),
-      resetReason: Type.Optional(Type.Integer()),
-      log: Type.Optional(Type.String()),
+      ...{ sequence: uint32(), digest: Type.String(), code: Type.Integer(), text: Type.String() },
+      ...{ resetReason: Type.Optional(Type.Integer()), log: Type.Optional(Type.String()) },
     }),
   ),
   refused: orNull(Type.Object({ sequence: uint32(), code: Type.Integer() })),
