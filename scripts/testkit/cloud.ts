@@ -47,6 +47,8 @@ export class TestCloud {
   send: (bytes: Uint8Array) => void = () => undefined;
   /** false: nothing that the device says arrives, and nothing is answered */
   isReachable = true;
+  /** What becomes of each message on its way down: another one, the same, or none at all (null). For plays of attacks. */
+  tamper: (message: CloudMessage) => CloudMessage | null = (message) => message;
   checkInS: number;
   lifecycle = Lifecycle.Released;
   settings: { revision: number; values: Record<string, number | string | boolean> } | null = null;
@@ -122,9 +124,13 @@ export class TestCloud {
 
   #say(message: CloudMessage): void {
     const session = this.#session;
-    if (session) {
-      this.send(sealFrame(session.keys, "down", session.sent++, encodeCloudMessage(message)));
-    }
+    const said = session && this.tamper(message);
+    if (said) this.send(sealFrame(session.keys, "down", session.sent++, encodeCloudMessage(said)));
+  }
+
+  /** Says something now, once, whatever was asked. */
+  say(message: CloudMessage): void {
+    this.#say(message);
   }
 
   #message(message: DeviceMessage): void {

@@ -44,6 +44,8 @@ export interface Workbench {
   storage: Uint8Array;
   firmware: Firmware;
   release(firmware: Firmware, wish: ReleaseWish): Release;
+  /** Signs any manifest. @param desks how many of the desks sign; default all */
+  sign(manifest: Uint8Array, desks?: number): Uint8Array;
 }
 
 /** Sequence of the release that a simulated device is born with. */
@@ -92,9 +94,13 @@ const testRoots = () => [1, 2, 3].map((number) => testKey(` root ${number}`).pub
 /** Makes one device with the app in slot A.
  *  @throws BuildError for an app or board that does not build */
 export async function makeWorkbench(appFile: string, boardId: string): Promise<Workbench> {
+  return workbenchOf(await buildApp(boardById(boardId), appFile), boardId);
+}
+
+/** As makeWorkbench, of a build that is there. @param desks release keys, all of which have to sign */
+export function workbenchOf(firmware: Firmware, boardId: string, desks = 1): Workbench {
   const board = boardById(boardId);
-  const firmware = await buildApp(board, appFile);
-  const key = testKey();
+  const keys = Array.from({ length: desks }, (_, i) => testKey(i ? ` desk ${i + 1}` : ""));
   const km = sha256(bytesOf("master key of the test kit"));
   const random = seededRandom(`test kit ${boardId}`);
   const birth = makeBirth({
@@ -102,7 +108,7 @@ export async function makeWorkbench(appFile: string, boardId: string): Promise<W
     ...{ model: "test", hardwareRev: 1, batch: "B1", station: "test-kit" },
     ...{ vendorDomain: "example.com", kmId: 1, km },
     keySet: {
-      ...{ version: 1, threshold: 1, releaseKeys: [key.publicKey] },
+      ...{ version: 1, threshold: desks, releaseKeys: keys.map((key) => key.publicKey) },
       root: { threshold: 2, keys: testRoots() },
     },
     ...{ agentHost: "agent.example.com", agentPort: 1883, labelHost: "fleet.example.com" },
@@ -126,11 +132,15 @@ export async function makeWorkbench(appFile: string, boardId: string): Promise<W
     lifecycle: Lifecycle.Released,
   });
   let leaf = 0;
-  const signer: Signer = {
-    alg: algHssLms,
-    publicKey: key.publicKey,
-    sign: (message) => key.sign(leaf++, message),
-  };
+  const signers = keys.map(
+    (key): Signer => ({
+      alg: algHssLms,
+      publicKey: key.publicKey,
+      sign: (message) => key.sign(leaf++, message),
+    }),
+  );
+  const sign = (manifest: Uint8Array, count = desks) =>
+    encodeEnvelope(manifest, signManifest(manifest, signers.slice(0, count)));
   const release = (next: Firmware, wish: ReleaseWish): Release => {
     const text = bytesOf(next.imageText);
     const { vendorId, classId } = birth.identity;
@@ -139,8 +149,7 @@ export async function makeWorkbench(appFile: string, boardId: string): Promise<W
       ...{ vendorId, classId, digest: sha256(text), sizeBytes: text.length },
       interpreter: ["2v0", "9v99"],
     });
-    const envelope = encodeEnvelope(manifest, signManifest(manifest, [signer]));
-    return { sequence: wish.sequence, envelope, payload: text };
+    return { sequence: wish.sequence, envelope: sign(manifest), payload: text };
   };
-  return { board: boards[boardId]!, birth, km, storage, firmware, release };
+  return { board: boards[boardId]!, birth, km, storage, firmware, release, sign };
 }
