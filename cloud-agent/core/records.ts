@@ -46,6 +46,8 @@ export interface DeviceRecord {
   keySetVersion?: number;
   /** the newest one it was offered: its document (hex, 8 bytes) and what became of it, null until the device says */
   keySetNews?: { version: number; code: number | null; digest: string };
+  /** true when the device says that it went into local mode by a sunset order */
+  isSunset?: boolean;
   /** resetReason and log: how its last start ended; absent in records from before they were told */
   lastFailed: {
     sequence: number;
@@ -69,6 +71,7 @@ export interface DeviceRecord {
 
 export type DeviceOrder =
   | { kind: "revert"; orderId: number; toSequence: number; createdMs: number }
+  | { kind: "sunset"; orderId: number; isOn: boolean; createdMs: number }
   | {
       kind: "wipe";
       orderId: number;

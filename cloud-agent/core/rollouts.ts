@@ -178,7 +178,8 @@ async function orderBack(
   edge: Edge,
 ): Promise<boolean> {
   const device = await tx.device(serial);
-  if (!device || device.order?.kind === "wipe" || isGone(device.lifecycle)) return false;
+  if (!device || isGone(device.lifecycle)) return false;
+  if (device.order && device.order.kind !== "revert") return false;
   if (device.order?.toSequence === toSequence) return false;
   const orderId = newOrderId(edge.random);
   await tx.putDevice({

@@ -6,9 +6,11 @@ import { pageRowsDefault, pageRowsMax } from "../core/limits.ts";
 import type { RolloutPolicy } from "../core/rollout/types.ts";
 
 const closed = { additionalProperties: false };
-const uint32 = (options = {}) => Type.Integer({ minimum: 0, maximum: 0xffff_ffff, ...options });
-const time = (description = "milliseconds since 1970") => Type.Integer({ minimum: 0, description });
-const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+export const uint32 = (options = {}) =>
+  Type.Integer({ minimum: 0, maximum: 0xffff_ffff, ...options });
+export const time = (description = "milliseconds since 1970") =>
+  Type.Integer({ minimum: 0, description });
+export const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()]);
 export const hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${bytes * 2}}$` });
 const text = (max: number) => Type.String({ minLength: 1, maxLength: max });
@@ -81,74 +83,6 @@ export const birth = Type.Object(
   },
   closed,
 );
-
-const order = Type.Object({
-  kind: Type.String({ description: "revert or wipe" }),
-  orderId: uint32(),
-  toSequence: Type.Optional(uint32()),
-  mode: Type.Optional(Type.Integer()),
-  createdMs: time(),
-  acceptedMs: Type.Optional(orNull(time())),
-});
-
-/** A device as people see it: claim secrets, nonces and tokens of its record are not named and so never leave. */
-export const device = Type.Object({
-  serial: Type.String(),
-  model: Type.String(),
-  board: Type.String(),
-  hardwareRev: Type.Integer(),
-  batch: Type.String(),
-  classId: Type.String(),
-  bornAt: Type.String(),
-  lifecycle: Type.Integer({
-    description:
-      "1 released, 2 claimPending, 3 operating, 4 transfer, 5 wiping, 6 retired, 7 maintenance",
-  }),
-  lifecycleName: Type.String(),
-  epoch: Type.Integer(),
-  account: orNull(Type.String()),
-  group: orNull(Type.String()),
-  site: orNull(Type.String()),
-  tags: Type.Array(Type.String()),
-  claimIntentUntilMs: orNull(time()),
-  runningSequence: uint32(),
-  runningDigest: Type.String({ description: "first 8 bytes, hex" }),
-  slotState: Type.Integer({ description: "0 confirmed, 1 trial, 2 recovery" }),
-  floor: uint32(),
-  otherSequence: uint32(),
-  otherValid: Type.Boolean(),
-  interpreter: Type.String(),
-  resetReason: Type.Integer(),
-  lastSeenMs: orNull(time()),
-  nextCheckInS: Type.Integer(),
-  checkInS: Type.Integer(),
-  ...{ settingsRevision: Type.Integer(), keySetVersion: Type.Optional(Type.Integer()) },
-  settingsRefused: Type.Record(Type.String(), Type.Integer(), {
-    description: "codes of settings that the device did not take, by name",
-  }),
-  wantedSettings: orNull(
-    Type.Object({
-      revision: Type.Integer(),
-      values: Type.Record(
-        Type.String(),
-        Type.Union([Type.Integer(), Type.String(), Type.Boolean()]),
-      ),
-    }),
-  ),
-  lastFailed: orNull(
-    Type.Object({
-      ...{ sequence: uint32(), digest: Type.String(), code: Type.Integer(), text: Type.String() },
-      ...{ resetReason: Type.Optional(Type.Integer()), log: Type.Optional(Type.String()) },
-    }),
-  ),
-  refused: orNull(Type.Object({ sequence: uint32(), code: Type.Integer() })),
-  download: orNull(
-    Type.Object({ sequence: uint32(), bytesDone: Type.Integer(), sizeBytes: Type.Integer() }),
-  ),
-  zombieContacts: Type.Integer(),
-  route: Type.String(),
-  order: orNull(order),
-});
 
 export const claimBody = Type.Object(
   {

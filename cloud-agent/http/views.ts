@@ -21,6 +21,7 @@ export function deviceView(device: DeviceRecord) {
     ...{ model, board, hardwareRev, batch, classId, bornAt },
     lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",
     wantedSettings: device.wantedSettings ?? null,
+    isSunset: device.isSunset ?? false,
     settingsRefused: device.settingsRefused ?? {},
     // A wipe's order stays in the record for its receipt; an ended one is no longer an order.
     order: device.lifecycle === Lifecycle.Retired ? null : device.order,

@@ -76,6 +76,9 @@ function orderMessage(
   if (order.kind === "revert") {
     return { kind: "revert", orderId: order.orderId, toSequence: order.toSequence };
   }
+  if (order.kind === "sunset") {
+    return { kind: "sunset", orderId: order.orderId, isOn: order.isOn };
+  }
   const isUsedAgain = order.mode === WipeMode.Resale || order.mode === WipeMode.Return;
   return {
     kind: "wipe",

@@ -2,7 +2,7 @@ import { Code } from "../../firmware/protocol/errors.ts";
 import type { CheckIn, CheckInInfo } from "../../firmware/protocol/host/deviceMessages.ts";
 import { SlotState } from "../../firmware/protocol/messages.ts";
 import { nextKeySet, noteKeySetOffer } from "../core/keySets.ts";
-import type { DeviceRecord, NewEvent } from "../core/records.ts";
+import type { DeviceOrder, DeviceRecord, NewEvent } from "../core/records.ts";
 import { hex, type Step } from "./context.ts";
 
 const keySetTaken: number = Code.KeySetTaken;
@@ -37,7 +37,7 @@ export async function takeCheckIn(
   const told = keySet ? await noteKeySetOffer(tx, known, keySet, incoming.nowMs) : known;
   // Its first contact after a key set is for the key set alone: a device fetches one thing at a time.
   step.keySetIsNew = told !== known;
-  return settleRevert(step, await wishAgain(step, device, told));
+  return settleOrder(step, await wishAgain(step, device, told));
 }
 
 /** What an image did not take may suit the next one: the owner's wish goes out once more, under the next revision, when
@@ -175,27 +175,40 @@ function withFacts(device: DeviceRecord, info: CheckInInfo): DeviceRecord {
     nextCheckInS: info.nextCheckInS || device.checkInS,
     settingsRevision: info.settingsRevision,
     settingsRefused: info.settingsRefused,
+    // Recovery does not tell it.
+    isSunset: info.slotState === SlotState.Recovery ? device.isSunset : info.isSunset,
     lastFailed: info.failed && { ...info.failed, digest: hex(info.failed.digest) },
     refused: info.refused,
     download: info.download,
   };
 }
 
-/** A revert whose ORDER-RESULT was lost is done when the device runs what was ordered. */
-async function settleRevert(step: Step, device: DeviceRecord): Promise<DeviceRecord> {
+/** An order whose ORDER-RESULT was lost is done when the device tells its effect. */
+async function settleOrder(step: Step, device: DeviceRecord): Promise<DeviceRecord> {
   const { order } = device;
-  if (order?.kind !== "revert" || device.runningSequence !== order.toSequence) return device;
-  if (device.slotState === SlotState.Recovery) return device;
+  const text = order && effectOf(order, device);
+  if (!order || !text) return device;
   await step.tx.appendEvent(
     {
       kind: "orderDone",
       serial: device.serial,
-      sequence: order.toSequence,
+      sequence: order.kind === "revert" ? order.toSequence : null,
       code: Code.Ok,
-      text: `The device runs release ${order.toSequence}, as ordered.`,
-      data: { orderId: order.orderId, order: "revert" },
+      text,
+      data: { orderId: order.orderId, order: order.kind },
     },
     step.incoming.nowMs,
   );
   return { ...device, order: null };
+}
+
+function effectOf(order: DeviceOrder, device: DeviceRecord): string | null {
+  if (device.slotState === SlotState.Recovery) return null;
+  if (order.kind === "revert" && device.runningSequence === order.toSequence)
+    return `The device runs release ${order.toSequence}, as ordered.`;
+  if (order.kind === "sunset" && Boolean(device.isSunset) === order.isOn)
+    return order.isOn
+      ? "The device goes on alone, as ordered, and checks in once a day."
+      : "The device checks in as before its sunset, as ordered.";
+  return null;
 }

@@ -39,6 +39,8 @@ export const settingNameCharsMax = 16;
 export const settingsMax = 16;
 /** Pause between two handshakes that the agent asked for. */
 export const helloWantedPauseMs = 5_000;
+/** Pause between check-ins of a device that was ordered to go on alone; jitter makes it up to a tenth longer. */
+export const sunsetPauseMs = 86_400_000;
 /** CHAL is refused when it answers a HELLO older than this. */
 export const chalAgeMsMax = 10_000;
 /** Metric name length on the wire. */

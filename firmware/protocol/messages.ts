@@ -23,6 +23,7 @@ export const enum Msg {
   Settings = 38,
   No = 39,
   Keys = 40,
+  Sunset = 41,
 }
 
 /** The one life of a device: same numbers on device, wire, table and screen. */

@@ -5,7 +5,7 @@ import { Part } from "../core/parts.ts";
 import { readSlots } from "../core/slots.ts";
 import { Rec } from "../flash/journal.ts";
 import { watchIdle } from "../hal/measure.ts";
-import { trialCalmMsMax, trialCalmMsMin } from "../protocol/limits.ts";
+import { sunsetPauseMs, trialCalmMsMax, trialCalmMsMin } from "../protocol/limits.ts";
 import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
 import { SlotPart, slotPart } from "./slotParts.ts";
@@ -53,15 +53,22 @@ export default (k: Kit, makeApp: () => App): void => {
         if (given) {
           fresh = [{}, {}];
           if (refused) given[23] = refused;
+          if (client.life[3]! < 0) {
+            given[7] = sunsetPauseMs / 1000;
+            given[25] = 1;
+          }
         }
         return slotPart(k, SlotPart.Vitals)(gathered, client);
       case AppEvent.Reply:
         startedS = given[1] - k.h.ms() / 1000;
         silent = 0;
-        client.isLocal = false;
-        if (client.life[3]) {
-          client.life[3] = 0;
-          k.put(Rec.Life, client.life);
+        // After its sunset order an answer does not end the local mode.
+        if (!(client.life[3]! < 0)) {
+          client.isLocal = false;
+          if (client.life[3]) {
+            client.life[3] = 0;
+            k.put(Rec.Life, client.life);
+          }
         }
         if (k.state === SlotState.Trial) {
           if (!confirmAtMs) {
@@ -91,7 +98,9 @@ export default (k: Kit, makeApp: () => App): void => {
         break;
       }
       case Own.Alone:
-        if ((client.life[3] || 0) < (app.localAfterDays || 30) * 4) return;
+        // Below zero: by order, for good.
+        if (!(client.life[3]! < 0) && (client.life[3] || 0) < (app.localAfterDays || 30) * 4)
+          return;
         client.isLocal = true;
         // A trial cannot ask for an answer of nobody.
         if (!confirmAtMs) confirmAtMs = localCalmMs;
@@ -124,6 +133,15 @@ export default (k: Kit, makeApp: () => App): void => {
       case AppEvent.Order:
         if (given && given[0] === Msg.Keys && !client.update)
           client.update = slotPart(k, SlotPart.Keys)(client, given);
+        if (given && given[0] === Msg.Sunset) {
+          client.life[3] = given[2] ? -1 : 0;
+          k.put(Rec.Life, client.life);
+          client.isLocal = false;
+          on(Own.Alone, client);
+          // Told when it is durable; the check-in then says from when on the device is quiet.
+          k.part(Part.Client)(client).say([Msg.OrderResult, given[1], 0]);
+          k.part(Part.Client)(client).checkIn();
+        }
         if (given && given[0] !== Msg.Settings) return;
         [values, refused] = slotPart(k, SlotPart.Settings)(app.settings || {}, given);
         if (!given) return;
@@ -147,7 +165,7 @@ export default (k: Kit, makeApp: () => App): void => {
   on(AppEvent.Order, null as any);
   k.h.every(() => {
     minutes++;
-    if (++silent % quarterMinutes === 0 && c.life[0] === Lifecycle.Operating) {
+    if (++silent % quarterMinutes === 0 && c.life[0] === Lifecycle.Operating && !(c.life[3]! < 0)) {
       c.life[3] = (c.life[3] || 0) + 1;
       k.put(Rec.Life, c.life);
       on(Own.Alone, c);

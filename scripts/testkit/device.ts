@@ -50,6 +50,8 @@ export interface DeviceState {
   settingsRevision: number;
   /** codes of settings that the device did not take, by name */
   settingsRefused: Record<string, number>;
+  /** true after a sunset order: it goes on alone and checks in once a day */
+  isSunset: boolean;
 }
 
 type Values = Record<string, number | string | boolean>;
@@ -153,13 +155,14 @@ export class SimulatedDevice {
   get state(): DeviceState {
     const info = this.checkIns.at(-1)?.info;
     if (!info) throw new Error("the device has not checked in yet");
-    const { failed, settingsRevision, settingsRefused } = info;
+    const { failed, settingsRevision, settingsRefused, isSunset } = info;
     return {
       sequence: info.runningSequence,
       slot: slotNames[info.slotState]!,
       failed: failed && { sequence: failed.sequence, code: failed.code, text: failed.text },
       settingsRevision,
       settingsRefused,
+      isSunset,
     };
   }
 
@@ -233,6 +236,14 @@ export class SimulatedDevice {
     this.cloud.offer = this.#bench.release(firmware, { sequence, floor: 1, trialMinutes, limits });
     this.cloud.nudge();
     return sequence;
+  }
+
+  /** Orders the device to go on alone for good, in local mode, or back from it; waits until it says that it does.
+   *  @param isOn false calls it back */
+  sunset(isOn = true): void {
+    this.cloud.orders.push({ kind: "sunset", orderId: this.checkIns.length + 1, isOn });
+    this.cloud.nudge();
+    this.until("take its sunset order", () => this.state.isSunset === isOn);
   }
 
   /** Orders the device to erase itself and waits for its signed receipt.

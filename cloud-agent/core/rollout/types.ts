@@ -159,7 +159,7 @@ export interface DeviceFacts
   /** true while somebody works on the device: nothing is offered, nothing is counted */
   maintenance: boolean;
   /** kind of an order that is not answered yet; no offer until it is */
-  orderPending: "revert" | "wipe" | null;
+  orderPending: "revert" | "sunset" | "wipe" | null;
 }
 
 /** A vitals row as stored; the serial is the key it stands under. */

@@ -4,7 +4,8 @@ import { openClaim } from "../../core/claims.ts";
 import { AgentError } from "../../core/errors.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
-import { birth, claimBody, device, failures } from "../schemas.ts";
+import { device } from "../deviceSchema.ts";
+import { birth, claimBody, failures } from "../schemas.ts";
 import { deviceView } from "../views.ts";
 
 const birthReply = Type.Object({ serial: Type.String(), wasNew: Type.Boolean() });

@@ -5,9 +5,9 @@ import { pageRowsDefault } from "../../core/limits.ts";
 import { wishFlags, wishSettings } from "../../core/wishes.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
+import { device } from "../deviceSchema.ts";
 import {
   decommissionBody,
-  device,
   failures,
   flagsBody,
   labelsBody,
@@ -21,6 +21,7 @@ import {
 import { deviceView } from "../views.ts";
 import { certificateRoutes } from "./certificates.ts";
 import { explainRoutes } from "./explain.ts";
+import { sunsetRoutes } from "./sunset.ts";
 
 const modes = { resale: WipeMode.Resale, return: WipeMode.Return, scrap: WipeMode.Scrap };
 
@@ -30,6 +31,7 @@ export function deviceRoutes(app: Api, deps: ApiDeps): void {
   orderRoutes(app, deps);
   explainRoutes(app, deps);
   certificateRoutes(app, deps);
+  sunsetRoutes(app, deps);
 }
 
 function readRoutes(app: Api, deps: ApiDeps): void {

@@ -22,7 +22,7 @@ const promise = {
   disposal: Type.String({ minLength: 1, maxLength: 2048 }),
 };
 const model = Type.String({ pattern: "^[A-Za-z0-9_.-]{1,32}$" });
-const modelParams = Type.Object({ model }, { additionalProperties: false });
+export const modelParams = Type.Object({ model }, { additionalProperties: false });
 const product = Type.Object({
   model,
   ...promise,

@@ -1,5 +1,5 @@
 import type { Bytes } from "../../hal/hal.ts";
-import { helloWantedPauseMs } from "../../protocol/limits.ts";
+import { helloWantedPauseMs, sunsetPauseMs } from "../../protocol/limits.ts";
 import { Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
@@ -44,7 +44,7 @@ export interface ClientState {
   helloAtMs: number;
   timer: unknown;
   update: Update | null;
-  /** [lifecycle, time floor, check-in seconds] */
+  /** [lifecycle, time floor, check-in seconds, quarters of a day without an answer or −1 = sunset] */
   life: number[];
   /** [sequence, code] of the last release that was refused */
   refusal: number[] | null;
@@ -97,6 +97,8 @@ export default (k: Kit) =>
       },
       later(ms) {
         if (c.timer) k.h.cancel(c.timer);
+        // After its sunset nobody waits for this device.
+        if (c.life[3]! < 0) ms = sunsetPauseMs;
         // A tenth of jitter keeps a site from waking all at once.
         c.timer = k.h.after(
           () => {

@@ -42,6 +42,8 @@ export type CloudMessage =
     }
   | { kind: "settings"; revision: number; values: Record<string, CborValue> }
   | { kind: "keys"; version: number; lengths: number[] }
+  /** isOn: true sends the device into local mode for good, false ends that */
+  | { kind: "sunset"; orderId: number; isOn: boolean }
   | { kind: "no"; code: Code; what: number; sequence: number };
 
 /** Encodes a message to a device. */
@@ -68,6 +70,8 @@ export function encodeCloudMessage(m: CloudMessage): Uint8Array {
       return encode([Msg.Settings, m.revision, m.values]);
     case "keys":
       return encode([Msg.Keys, m.version, m.lengths]);
+    case "sunset":
+      return encode([Msg.Sunset, m.orderId, m.isOn ? 1 : 0]);
     case "no":
       return encode([Msg.No, m.code, m.what, m.sequence]);
   }
@@ -157,6 +161,14 @@ const decoders: Record<number, (items: unknown[]) => CloudMessage> = {
       kind: "keys",
       version: wireUint("KEYS version", items[1], 0xffff),
       lengths: items[2].map((length) => wireUint("KEYS length", length, 1600)),
+    };
+  },
+  [Msg.Sunset]: (items) => {
+    wireShape("SUNSET", items, Msg.Sunset, 3);
+    return {
+      kind: "sunset",
+      orderId: wireUint("SUNSET order", items[1]),
+      isOn: wireUint("SUNSET state", items[2], 1) === 1,
     };
   },
   [Msg.No]: (items) => {

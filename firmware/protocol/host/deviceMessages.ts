@@ -35,6 +35,8 @@ export interface CheckInInfo {
   settingsRefused: Record<string, number>;
   /** joins of a Wi-Fi network that failed since the agent last answered: why the last one did, and how many */
   joinsFailed: { code: number; count: number } | null;
+  /** true after a sunset order: the device goes on alone and checks in once a day */
+  isSunset: boolean;
 }
 
 /** The last image that failed, and how its last start ended. */
@@ -219,6 +221,7 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
       code: wireUint("joins failed code", joins[0], 999),
       count: wireUint("joins failed count", joins[1]),
     },
+    isSunset: uint(25, "sunset", 1) === 1,
   };
 }
 
@@ -290,6 +293,7 @@ function encodeCheckIn({ info, values }: CheckIn): Uint8Array {
   const refusals = Object.entries(info.settingsRefused);
   if (refusals.length > 0) fields.set(23, new Map(refusals));
   if (joinsFailed) fields.set(27, [joinsFailed.code, joinsFailed.count]);
+  if (info.isSunset) fields.set(25, 1);
   const vitals = new Map<number, CborValue>();
   for (const [key, name, triple] of vitalNames) {
     const value = values[name];

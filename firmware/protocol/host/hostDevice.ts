@@ -75,6 +75,7 @@ export class HostDevice {
       ...{ settingsRevision: 0, keySetVersion: 1, refused: null },
       settingsRefused: {},
       joinsFailed: null,
+      isSunset: false,
     };
   }
 

@@ -28,7 +28,21 @@ Example: sensor-1.json
   A day may be moved later, never earlier.
 `;
 
-/** Adds `fleetling product set | list`. */
+const sunsetExample = `
+Examples:
+  $ fleetling product sunset sensor-1
+  $ fleetling product sunset sensor-1 --end
+  The order waits until each device has come; it stays in force over restarts and is ended by --end alone.
+`;
+
+interface SunsetReply {
+  model: string;
+  ordered: number;
+  unchanged: number;
+  pending: string[];
+}
+
+/** Adds `fleetling product set | list | sunset`. */
 export function register(program: Command): void {
   const product = program
     .command("product")
@@ -46,6 +60,21 @@ export function register(program: Command): void {
         readJson(file),
       );
       show(flags, made, [`${made.model}: supported until ${made.supportUntil}`]);
+    });
+  withApiFlags(product.command("sunset"))
+    .description("Order all claimed devices of a model to go on alone, without the agent, for good")
+    .argument("<model>", "as in the birth records")
+    .option("--end", "order them back")
+    .addHelpText("after", sunsetExample)
+    .action(async (model: string, flags: ApiFlags & { end?: boolean }) => {
+      const method = flags.end ? "DELETE" : "POST";
+      const reply = await callApi<SunsetReply>(flags, method, path`/v1/products/${model}/sunset`);
+      const { ordered, unchanged, pending } = reply;
+      const where = flags.end ? "back" : "into local mode";
+      const lines = [`${model}: ${ordered} ordered ${where}, ${unchanged} unchanged`];
+      if (pending.length > 0)
+        lines.push(`another order waits, ask again later: ${pending.join(" ")}`);
+      show(flags, reply, lines);
     });
   withApiFlags(product.command("list"))
     .description("All models with their days")

@@ -63,6 +63,7 @@ describe("reading devices", () => {
       checkInS: 60,
       settingsRevision: 0,
       settingsRefused: {},
+      isSunset: false,
       wantedSettings: null,
       lastFailed: null,
       refused: null,
