@@ -43,8 +43,8 @@ export const puckjs: Board = {
   consoles: { usb: false, ble: true, telnet: false },
   budget: {
     coreBytes: 15_800,
-    frameworkBytes: 4_950,
-    appBytes: 3_150,
+    frameworkBytes: 5_150,
+    appBytes: 2_950,
     checkIn: { bytesMax: 250, radioMsMax: 2, flashWritesMax: 0.5, flashErasesMax: 0.05 },
   },
   sources: {
