@@ -33,6 +33,10 @@ export interface Device {
    *  @param value any number, rounded to a whole one; NaN is no reading. Choose the unit so that whole numbers do: millivolt
    *  @throws "metric NAME is not declared" for a name that is not in `metrics`, longer than 16 characters, or the ninth */
   metric(name: string, value: number): void;
+  /** Notes a line; lines are told with "|" between them. The last 96 characters of a start are kept when it ends by a crash or when its release is taken back,
+   *  and told to the agent beside the reason. Nothing is written to flash before. @param text printable ASCII; anything
+   *  else becomes "?" */
+  log(text: string): void;
   /** Value of a declared setting: the owner's, else its default. Costs no flash access.
    *  @returns undefined for a name that `settings` does not declare */
   setting(name: string): number | string | boolean | undefined;

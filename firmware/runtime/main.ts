@@ -5,7 +5,12 @@ import { Part } from "../core/parts.ts";
 import { readSlots } from "../core/slots.ts";
 import { Rec } from "../flash/journal.ts";
 import { watchIdle } from "../hal/measure.ts";
-import { sunsetPauseMs, trialCalmMsMax, trialCalmMsMin } from "../protocol/limits.ts";
+import {
+  failLogCharsMax,
+  sunsetPauseMs,
+  trialCalmMsMax,
+  trialCalmMsMin,
+} from "../protocol/limits.ts";
 import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
 import { SlotPart, slotPart } from "./slotParts.ts";
@@ -111,6 +116,10 @@ export default (k: Kit, makeApp: () => App): void => {
         app.start({
           serial: k.serial,
           metric: (name, value) => noteMetric([gathered, fresh], app.metrics || [], name, value),
+          log(line) {
+            const text = k.log + (k.log && "|") + ("" + line).replace(/[^ -~]/g, "?");
+            k.log = text.slice(-failLogCharsMax);
+          },
           setting: (name) => values[name],
           onSettings(fn) {
             changed = fn;

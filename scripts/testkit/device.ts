@@ -46,7 +46,7 @@ export interface DeviceState {
   sequence: number;
   slot: "confirmed" | "trial" | "recovery";
   /** the last image that failed */
-  failed: { sequence: number; code: number; text: string } | null;
+  failed: { sequence: number; code: number; text: string; log: string } | null;
   settingsRevision: number;
   /** codes of settings that the device did not take, by name */
   settingsRefused: Record<string, number>;
@@ -159,7 +159,9 @@ export class SimulatedDevice {
     return {
       sequence: info.runningSequence,
       slot: slotNames[info.slotState]!,
-      failed: failed && { sequence: failed.sequence, code: failed.code, text: failed.text },
+      failed: failed && {
+        ...{ sequence: failed.sequence, code: failed.code, text: failed.text, log: failed.log },
+      },
       settingsRevision,
       settingsRefused,
       isSunset,

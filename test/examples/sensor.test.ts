@@ -48,7 +48,7 @@ describe("the sensor example", () => {
     device.setAnalog("D1", 1);
     const state = await device.update(app, { trialMinutes: 5 });
     expect(state.sequence).toBe(1);
-    expect(state.failed).toEqual({ sequence: 2, code: 211, text: "no sensor on D1" });
+    expect(state.failed).toMatchObject({ sequence: 2, code: 211, text: "no sensor on D1" });
   });
 
   it("is confirmed by a device with its sensor", async () => {
