@@ -41,7 +41,7 @@ export const mdbt42q: Board = {
   pins: { button: "D0", led: "D1", txd: "D6", rxd: "D8" },
   watchdog: true,
   consoles: { usb: false, ble: true, telnet: false },
-  budget: { coreBytes: 15_800, frameworkBytes: 5_150, appBytes: 2_950 },
+  budget: { coreBytes: 15_800, frameworkBytes: 5_200, appBytes: 2_900 },
   sources: {
     variables: "interpreter boards/MDBT42Q.py line 26",
     flashStart: "interpreter boards/MDBT42Q.py lines 73-76: (118 - 10) * 4096, 10 pages of 4096",

@@ -43,8 +43,8 @@ export const puckjs: Board = {
   consoles: { usb: false, ble: true, telnet: false },
   budget: {
     coreBytes: 15_800,
-    frameworkBytes: 5_150,
-    appBytes: 2_950,
+    frameworkBytes: 5_200,
+    appBytes: 2_900,
     checkIn: { bytesMax: 250, radioMsMax: 2, flashWritesMax: 0.5, flashErasesMax: 0.05 },
   },
   sources: {
