@@ -169,3 +169,18 @@ describe("on a Puck.js, a confirmed image", () => {
     expect(device.restarts).toBe(before + 1 + trialFailsMax);
   });
 });
+
+describe("an image whose slot lost a bit", () => {
+  it("is no poison: the same image mends the device from its core", async () => {
+    const device = await simulate(good());
+    device.powerOff();
+    const { plan, pageBytes, flashStart } = device.board;
+    const at = flashStart + plan.slotAPage * pageBytes + 64;
+    device.sim.flash.powerOn();
+    device.sim.flash.write(new Uint8Array(8), at);
+    device.powerOn();
+    device.until("the core alone", () => device.checkIns.at(-1)?.info.slotState === 2, minutes(5));
+    const state = await device.update(good());
+    expect(state).toMatchObject({ sequence: 2, slot: "confirmed" });
+  });
+});

@@ -99,7 +99,9 @@ export default (k: Kit) =>
       if (plan[0] !== sequence || (!ticket && running && plan[0] <= running[0]))
         throw Code.SequenceNotNewer;
       if (plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
-      if (last && k.same(last[1], k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
+      // A slot whose bits went is no fault of the image's: the same one mends it.
+      if (last && last[2] !== Code.SlotCrc && k.same(last[1], k.cut(plan[2], 0, 8)))
+        throw Code.ImagePoisoned;
       // Not measured compares as false.
       if (battery! < plan[5]) throw Code.BatteryTooLow;
       if (plan[7] && process.memory().free < plan[7]) throw Code.MemoryTooLow;
