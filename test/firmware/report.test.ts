@@ -4,9 +4,10 @@ import report from "../../firmware/core/parts/report.ts";
 import { Rec } from "../../firmware/flash/journal.ts";
 import { SlotState } from "../../firmware/protocol/messages.ts";
 import { nodeHal } from "../support/nodeHal.ts";
-import { testKit } from "../support/testKit.ts";
+import { setBoard, testKit } from "../support/testKit.ts";
 
 vi.stubGlobal("process", { ...process, version: "2v29" });
+setBoard({ wifi: false });
 
 const slot = (sequence: number, fill: number) => [
   sequence,

@@ -61,7 +61,7 @@ describe("on a Puck.js, a release", () => {
     const device = await simulate(good());
     const hangs = app("hangs", 'print("new up"); for (;;) ;');
     const state = await device.update(hangs);
-    expect(state.failed).toEqual({ sequence: 2, code: Code.TrialCrashed, text: "" });
+    expect(state.failed).toEqual({ sequence: 2, code: Code.TrialCrashed, text: "", log: "" });
     expect(state).toMatchObject({ sequence: 1, slot: "confirmed" });
     expect(startsOf(device, "new up")).toBe(trialFailsMax);
     expect(resetReason(device)).toBe(ResetReason.Watchdog);
@@ -115,7 +115,7 @@ describe("on a Puck.js, a release", () => {
     device.cloud.isReachable = true;
     device.until("check in", () => device.state.failed !== null, minutes(30));
     expect(device.state.failed).toEqual({
-      ...{ sequence: 2, code: Code.TrialDeadline, text: "no answer of the agent" },
+      ...{ sequence: 2, code: Code.TrialDeadline, text: "no answer of the agent", log: "" },
     });
   });
 });

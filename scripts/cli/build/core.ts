@@ -70,16 +70,18 @@ export async function buildCore(
  */
 export const page0PartsAt = 0x240;
 
-/** Puts the largest parts that fit into page 0 and the rest into file `core`.  Source: ADR 0001 */
+/** Puts the parts that fill page 0 best there, and the rest into file `core`.  Source: ADR 0001 */
 function placeParts(board: Board, parts: PartSource[], texts: string[]) {
   let page0Text = "";
   let coreText = "";
   const room = board.pageBytes - page0PartsAt;
-  const order = texts.map((_, i) => i).sort((a, b) => texts[b]!.length - texts[a]!.length);
+  const chosen = fullest(
+    texts.map((text) => text.length),
+    room,
+  );
   const placed: Core["parts"] = [];
-  for (const i of order) {
-    const text = texts[i]!;
-    const inPage0 = page0Text.length + text.length <= room;
+  for (const [i, text] of texts.entries()) {
+    const inPage0 = chosen.has(i);
     const address = inPage0
       ? page0PartsAt + page0Text.length
       : coreArea(board).offset + headerBytes + coreText.length;
@@ -89,6 +91,19 @@ function placeParts(board: Board, parts: PartSource[], texts: string[]) {
     placed[i] = { name, address, bytes: text.length, cold };
   }
   return { placed, page0Text, coreText };
+}
+
+/** Which of these sizes fill the room best. Pure.
+ *  @returns indices, their sum at most `room` */
+function fullest(sizes: number[], room: number): Set<number> {
+  const ways = new Map<number, number[]>([[0, []]]);
+  for (const [i, size] of sizes.entries()) {
+    for (const [sum, way] of [...ways]) {
+      const more = sum + size;
+      if (more <= room && !ways.has(more)) ways.set(more, [...way, i]);
+    }
+  }
+  return new Set(ways.get(Math.max(...ways.keys())));
 }
 
 function packText(text: string): string {

@@ -166,6 +166,7 @@ describe("settings", () => {
       mqttHost: "0.0.0.0",
       kmId: 1,
       kmIds: [],
+      coding: "any",
       lab: true,
       tickMs: 50,
       checkInS: 5,
