@@ -1,12 +1,13 @@
 /** A signer in a process of its own, to be killed. Arguments: key folder, messages with commas between, the
- *  file operation before which it kills itself (-1: never; a half: the operation is a write and half of it is done).
+ *  file operation before which it kills itself (-1: never; a half: the operation is a write and half of it is done),
+ *  leaves for its ledger or nothing, "wait" to stay until it is killed.
  *  Tells each signature on standard output, and at its end its operations. */
 import fs from "node:fs";
 import { openKeyFile } from "../../scripts/cli/keys/keyFile.ts";
 import { addRange } from "../../scripts/cli/keys/ledger.ts";
 import { ledgerOf } from "../../scripts/cli/keys/store.ts";
 
-const [dir, messages, cutText, rangeText] = process.argv.slice(2) as string[];
+const [dir, messages, cutText, rangeText, atEnd] = process.argv.slice(2) as string[];
 const cut = Number(cutText);
 const operations: string[] = [];
 const die = () => process.kill(process.pid, "SIGKILL");
@@ -47,3 +48,4 @@ while (waiting.length > 0) {
   }
 }
 say({ operations });
+if (atEnd === "wait") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
