@@ -122,8 +122,16 @@ export async function answerFetch(
 /** Holds only what follows from published images, so it is no truth and may be shared. */
 const coder = new PayloadCoder();
 
+/** A text that stays in memory is hashed once, not for each of its blocks. */
+const digests = new WeakMap<Uint8Array, string>();
+
 function named(bytes: Uint8Array): { bytes: Uint8Array; digest: string } {
-  return { bytes, digest: hex(sha256(bytes)) };
+  let digest = digests.get(bytes);
+  if (digest === undefined) {
+    digest = hex(sha256(bytes));
+    digests.set(bytes, digest);
+  }
+  return { bytes, digest };
 }
 
 function blockOf({ what, sequence, offset, length }: Fetch, text: Uint8Array): CloudMessage {

@@ -96,7 +96,15 @@ export async function takeMessage(
   device: DeviceRecord,
   bytes: Uint8Array,
 ): Promise<Taken> {
-  const message: DeviceMessage = decodeDeviceMessage(bytes);
+  return takeDecoded(step, device, decodeDeviceMessage(bytes));
+}
+
+/** Does what one message asks. */
+export async function takeDecoded(
+  step: Step,
+  device: DeviceRecord,
+  message: DeviceMessage,
+): Promise<Taken> {
   const done = (next: DeviceRecord, answers: CloudMessage[] = [], isContact = false): Taken => ({
     device: next,
     answers,

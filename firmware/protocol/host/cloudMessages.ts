@@ -48,32 +48,32 @@ export type CloudMessage =
 
 /** Encodes a message to a device. */
 export function encodeCloudMessage(m: CloudMessage): Uint8Array {
+  return encode(cloudItems(m));
+}
+
+/** The items of a message to a device, before they are encoded. */
+export function cloudItems(m: CloudMessage): CborValue[] {
   switch (m.kind) {
     case "reply":
-      return encode([
-        Msg.Reply,
-        m.timeS,
-        m.checkInS,
-        m.offer && [m.offer.sequence, m.offer.manifestBytes],
-      ]);
+      return [Msg.Reply, m.timeS, m.checkInS, m.offer && [m.offer.sequence, m.offer.manifestBytes]];
     case "block":
-      return encode([Msg.Block, m.what, m.sequence, m.offset, m.totalBytes, m.data]);
+      return [Msg.Block, m.what, m.sequence, m.offset, m.totalBytes, m.data];
     case "grant":
-      return encode([Msg.Grant, m.claimId, m.epoch, m.deviceKey, m.ownerKey, m.checkInS]);
+      return [Msg.Grant, m.claimId, m.epoch, m.deviceKey, m.ownerKey, m.checkInS];
     case "ack":
-      return encode([Msg.Ack, m.claimId]);
+      return [Msg.Ack, m.claimId];
     case "revert":
-      return encode([Msg.Revert, m.orderId, m.toSequence]);
+      return [Msg.Revert, m.orderId, m.toSequence];
     case "wipe":
-      return encode([Msg.Wipe, m.orderId, m.mode, m.nonce, m.ackHash, m.nextKey]);
+      return [Msg.Wipe, m.orderId, m.mode, m.nonce, m.ackHash, m.nextKey];
     case "settings":
-      return encode([Msg.Settings, m.revision, m.values]);
+      return [Msg.Settings, m.revision, m.values];
     case "keys":
-      return encode([Msg.Keys, m.version, m.lengths]);
+      return [Msg.Keys, m.version, m.lengths];
     case "sunset":
-      return encode([Msg.Sunset, m.orderId, m.isOn ? 1 : 0]);
+      return [Msg.Sunset, m.orderId, m.isOn ? 1 : 0];
     case "no":
-      return encode([Msg.No, m.code, m.what, m.sequence]);
+      return [Msg.No, m.code, m.what, m.sequence];
   }
 }
 

@@ -107,7 +107,12 @@ export const vitalNames: readonly (readonly [key: number, name: string, triple: 
 /** Decodes what a frame from a device carried.
  *  @throws CodedError MessageTooLong, MessageMalformed */
 export function decodeDeviceMessage(bytes: Uint8Array): DeviceMessage {
-  const items = wireArray("device message", bytes);
+  return readDeviceMessage(wireArray("device message", bytes));
+}
+
+/** Reads the items of a message, maps as Map: for carriers that pass values and not bytes.
+ *  @throws CodedError MessageMalformed */
+export function readDeviceMessage(items: unknown[]): DeviceMessage {
   switch (items[0]) {
     case Msg.CheckIn:
       return checkIn(items);
