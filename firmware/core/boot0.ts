@@ -36,6 +36,7 @@ declare const require: (name: string) => any;
   const k: Kit = {
     h,
     js: [],
+    Bytes: Uint8Array,
     serial: idText(IdAt.Serial, 24),
     // What is evaluated keeps the scope it was evaluated in: here that is one number.
     part: (p: Part) => (h.run(partText(p)) as any)(k),

@@ -22,6 +22,8 @@ export interface Kit {
   hmac(key: Bytes, message: Piece): Bytes;
   cut(b: Bytes, o: number, n: number): Bytes;
   same(a: Bytes, b: Bytes): boolean;
+  /** Uint8Array, whose name is long: the build writes this one for it */
+  Bytes: typeof Uint8Array;
   encode(value: any): Bytes;
   decode(b: Bytes): any;
   /** n random bytes, 1..32 */

@@ -18,12 +18,7 @@ function update(s: DrbgState, data: Piece, more: boolean): void {
 /** Instantiates with seed, boot count and serial. */
 export function drbg(seed: Bytes, bootCount: number, serial: string): DrbgState {
   const s: DrbgState = [new Uint8Array(32), new Uint8Array(32).fill(1)];
-  const count = [
-    bootCount >>> 24,
-    (bootCount >> 16) & 255,
-    (bootCount >> 8) & 255,
-    bootCount & 255,
-  ];
+  const count = [bootCount >> 24, bootCount >> 16, bootCount >> 8, bootCount];
   update(s, [seed, count, serial], true);
   return s;
 }

@@ -21,7 +21,7 @@ export function hmac(key: Bytes, message: Piece): Bytes {
 
 /** LP(a, b, …) of SPEC.md: each field behind its 2-byte length. */
 export function lp(fields: (Bytes | string)[]): Piece {
-  return fields.map((f) => [f.length >> 8, f.length & 255, f]);
+  return fields.map((f) => [f.length >> 8, f.length, f]);
 }
 
 /** Equal without an early exit. */

@@ -39,10 +39,13 @@ export function idNumber(addr: number, bytes: number): number {
   return n;
 }
 
+/** CRC-32 of anything that its own CRC-32 follows, low byte first. */
+const crcOfChecked = 0x2144df1c;
+
 /** True when page 0 checks: otherwise the device can only be rescued. */
 export function identityIsValid(): boolean {
   return (
-    h.crc(h.read(IdAt.Magic, IdAt.PublicCrc - IdAt.Magic)) >>> 0 === idNumber(IdAt.PublicCrc, 4) &&
+    h.crc(h.read(IdAt.Magic, IdAt.PublicCrc + 4 - IdAt.Magic)) === crcOfChecked &&
     idText(IdAt.Magic, 8) === "FLTLID01"
   );
 }

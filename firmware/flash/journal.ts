@@ -43,9 +43,9 @@ const headerBytes = 16;
 const magic = 0x314a4c46; // "FLJ1", little-endian
 const commitMark = 0x5aa5c33c;
 
-const secret = (type: Rec) =>
-  type === Rec.Key || type === Rec.Settings || type === Rec.Wipe ? 1 : 0;
-const u32 = (n: number) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >>> 24) & 255];
+const secretTypes = (1 << Rec.Key) | (1 << Rec.Settings) | (1 << Rec.Wipe);
+const secret = (type: Rec) => (secretTypes >> type) & 1;
+const u32 = (n: number) => [n, n >> 8, n >> 16, n >> 24];
 const le = (b: Bytes, o: number) =>
   (b[o]! | (b[o + 1]! << 8) | (b[o + 2]! << 16) | (b[o + 3]! << 24)) >>> 0;
 const pad8 = (n: number) => (n + 7) & ~7;
@@ -67,9 +67,7 @@ export function journal(
   const full = (addr: number, bytes: number) => addr + bytes > tailAt(s[S.Half]!);
   const headerSeq = (addr: number) => {
     const b = h.read(addr, headerBytes);
-    return le(b, 0) === magic && le(b, 8) === h.crc(new Uint8Array(b.buffer, b.byteOffset, 8)) >>> 0
-      ? le(b, 4)
-      : 0;
+    return le(b, 0) === magic && le(b, 8) === h.crc(b.slice(0, 8)) >>> 0 ? le(b, 4) : 0;
   };
   const seqOf = (i: number) => headerSeq(halfAt(i)) || headerSeq(tailAt(i));
   const writeHeader = (addr: number) => {
@@ -109,7 +107,7 @@ export function journal(
   };
   const payload = (addr: number) => h.read(addr + 8, le(h.read(addr, 8), 0) >>> 16);
   const build = (type: number, data: Bytes) => {
-    const head = [type, secret(type), data.length & 255, data.length >> 8, u32(++s[S.Seq]!)];
+    const head = [type, secret(type), data.length, data.length >> 8, u32(++s[S.Seq]!)];
     const crc = h.crc(h.cat([head, data]));
     return [
       h.cat([head, data, new Uint8Array(pad8(data.length) - data.length)]),

@@ -2,7 +2,7 @@
  *  Where the interpreter has the very function, the port is that function: a wrapper would cost eight variables. */
 
 export type Bytes = Uint8Array;
-/** What `cat` flattens: bytes, Latin-1 strings, numbers 0..255, and lists of these. */
+/** What `cat` flattens: bytes, Latin-1 strings, numbers of which the low byte counts, and lists of these. */
 export type Piece = number | string | Bytes | readonly Piece[];
 
 export interface Hal {

@@ -13,11 +13,11 @@ function head(major: number, n: number): Pieces {
     : n < 256
       ? [m | 24, n]
       : n < 65536
-        ? [m | 25, n >> 8, n & 255]
-        : [m | 26, (n >>> 24) & 255, (n >> 16) & 255, (n >> 8) & 255, n & 255];
+        ? [m | 25, n >> 8, n]
+        : [m | 26, n >> 24, n >> 16, n >> 8, n];
 }
 
-/** Encodes as pieces for `hal.cat`. Map keys keep their order, so callers give them in canonical order;
+/** Encodes as pieces for `hal.cat`, which takes the low byte of each number. Map keys keep their order, so callers give them in canonical order;
  *  keys that read as integers become integers. Strings are Latin-1 below 128.
  *  Source: RFC 8949 §3, §4.2.1 */
 export function encode(v: any): Pieces {
@@ -46,9 +46,10 @@ export function decode(b: Uint8Array): any {
       throw Code.MessageMalformed;
     }
     if (n > 23) {
-      let k = n === 24 ? 1 : n === 25 ? 2 : n === 26 ? 4 : 99;
-      const least = k === 1 ? 24 : k === 2 ? 256 : 65536;
-      if (p + k > b.length) throw Code.MessageMalformed;
+      // 24, 25 and 26 say one, two and four bytes.
+      let k = 1 << (n - 24);
+      const least = n > 24 ? 1 << (4 * k) : 24;
+      if (n > 26 || p + k > b.length) throw Code.MessageMalformed;
       n = 0;
       while (k--) n = n * 256 + b[p++]!;
       if (n < least) throw Code.MessageMalformed;

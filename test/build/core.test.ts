@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { expect, test, vi } from "vitest";
@@ -104,6 +105,44 @@ test("framework names are shortened alike in parts, .boot0 and runtime; quoted a
   expect(coreTextOf(built)).toMatch(/length:3/);
   expect(runtime).toContain(`.${built.names.partByNumber}(1)`);
   expect(runtime).toContain(".start(");
+});
+
+test("a framework name that the interpreter has too is shortened, but never on what is the interpreter's", async () => {
+  const { dir, core } = tree();
+  const file = join(dir, "parts/two.ts");
+  writeFileSync(
+    file,
+    `declare const require: any; declare const E: any; declare const BOARD: any;
+export default (k: any) => {
+  const flash = require("Flash");
+  return [k.get(1), k.state, flash.read(1), require("Storage").read("a"), E.reboot(), BOARD.serialPort.write("b"), k["write"]];
+};`,
+  );
+  const { names, page0Text } = await buildCore(puck, core);
+  expect(page0Text).not.toMatch(/\.(?:get|state)\b/);
+  expect(page0Text).toContain(`.${names.get}(1)`);
+  const members = page0Text.match(/\.(?:read|reboot|write)\b/g)!;
+  expect(members).toEqual([".read", ".read", ".reboot", ".write", ".write"]);
+});
+
+test("the kit's short name stands for Uint8Array where the core has one", async () => {
+  const { dir, core } = tree();
+  writeFileSync(
+    join(dir, "parts/two.ts"),
+    "export default (k: any) => [new Uint8Array(4), k.partByNumber instanceof Uint8Array];",
+  );
+  const without = await buildCore(puck, core);
+  expect(without.page0Text.match(/Uint8Array/g)).toHaveLength(2);
+  const boot0 = readFileSync(core.boot0File, "utf8");
+  writeFileSync(
+    core.boot0File,
+    boot0.replace("baseNumber: 5,", "baseNumber: 5, Bytes: Uint8Array,"),
+  );
+  const built = await buildCore(puck, core);
+  const short = `\\.${built.names.Bytes}\\b`;
+  expect(built.page0Text).not.toContain("Uint8Array");
+  expect(built.page0Text.match(new RegExp(short, "g"))).toHaveLength(2);
+  expect(built.boot0Text.match(/Uint8Array/g)).toHaveLength(1);
 });
 
 test("an image is [runtime, app] and runs against the core it was built for", async () => {

@@ -72,19 +72,6 @@ export default (k: Kit) =>
   (c: ClientState): Client => {
     // Without native hashes one handshake takes many seconds of the device's own.
     const answerMs = BOARD.sha256 ? 8000 : 64_000;
-    const plain = (b: Bytes) => {
-      const m = k.decode(b);
-      if (m[0] === Msg.Chal && c.hello) {
-        const hello = c.hello;
-        const part: Handshake = k.part(Part.Handshake);
-        const answer = part.prove(hello, m, () => k.encode(k.part(Part.Report)(c)));
-        c.hello = null;
-        c.frames = answer.frames;
-        c.send(answer.prove);
-      } else if (m[0] === Msg.HelloWanted) {
-        if (k.h.ms() - c.helloAtMs > helloWantedPauseMs) me.hello();
-      } else if (m[0] === Msg.Refused) me.later((m[2] || 60) * 1000);
-    };
     const me: Client = {
       say(message) {
         if (c.frames) c.send((k.part(Part.Frames) as Frames).seal(c.frames, k.encode(message)));
@@ -122,11 +109,24 @@ export default (k: Kit) =>
       },
       received(b) {
         try {
-          if (b[0] !== Msg.Frame) return plain(b);
-          if (!c.frames) return;
-          const m = k.decode((k.part(Part.Frames) as Frames).open(c.frames, b));
-          if (m[0] !== Msg.Block) k.part(Part.Orders)(c, m);
-          else if (c.update) c.update.block(m);
+          if (b[0] === Msg.Frame) {
+            if (!c.frames) return;
+            const m = k.decode((k.part(Part.Frames) as Frames).open(c.frames, b));
+            if (m[0] !== Msg.Block) k.part(Part.Orders)(c, m);
+            else if (c.update) c.update.block(m);
+            return;
+          }
+          const m = k.decode(b);
+          if (m[0] === Msg.Chal && c.hello) {
+            const answer = (k.part(Part.Handshake) as Handshake).prove(c.hello, m, () =>
+              k.encode(k.part(Part.Report)(c)),
+            );
+            c.hello = null;
+            c.frames = answer.frames;
+            c.send(answer.prove);
+          } else if (m[0] === Msg.HelloWanted) {
+            if (k.h.ms() - c.helloAtMs > helloWantedPauseMs) me.hello();
+          } else if (m[0] === Msg.Refused) me.later((m[2] || 60) * 1000);
         } catch (e) {
           // A message that does not check is nobody's word: it is counted and changes nothing.
           if (typeof e !== "number") throw e;

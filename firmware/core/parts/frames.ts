@@ -15,7 +15,7 @@ export interface Frames {
   open(f: FrameState, frame: Bytes): Bytes;
 }
 
-const u32 = (n: number) => [(n >>> 24) & 255, (n >> 16) & 255, (n >> 8) & 255, n & 255];
+const u32 = (n: number) => [n >> 24, n >> 16, n >> 8, n];
 
 /** Sealed frames, encrypt-then-MAC. Source: SPEC.md §4.1 */
 export default (k: Kit): Frames => {
@@ -42,8 +42,12 @@ export default (k: Kit): Frames => {
     },
     open(f, frame) {
       const n = frame.length - 16;
-      if (n < 9 || !k.same(f[4], k.cut(frame, 1, 4))) throw Code.FrameMac;
-      if (!k.same(tag(f[3], k.cut(frame, 0, n)), k.cut(frame, n, 16))) throw Code.FrameMac;
+      if (
+        n < 9 ||
+        !k.same(f[4], k.cut(frame, 1, 4)) ||
+        !k.same(tag(f[3], k.cut(frame, 0, n)), k.cut(frame, n, 16))
+      )
+        throw Code.FrameMac;
       const counter = ((frame[5]! << 24) | (frame[6]! << 16) | (frame[7]! << 8) | frame[8]!) >>> 0;
       if (counter <= f[6]) throw Code.FrameReplayed;
       f[6] = counter;

@@ -1,7 +1,6 @@
 import { lp } from "../../crypto/hmac.ts";
-import { IdAt, idNumber } from "../../flash/identity.ts";
+import { IdAt } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
-import { setHal } from "../../hal/current.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { chalAgeMsMax } from "../../protocol/limits.ts";
@@ -25,7 +24,6 @@ export interface Handshake {
 
 /** HELLO · CHAL · PROVE. Source: SPEC.md §4 */
 export default (k: Kit): Handshake => {
-  setHal(k.h);
   const key = k.get(Rec.Key);
   const dk = key ? key[1] : k.h.read(IdAt.DeviceKey, 32);
   const mac = (fields: (Bytes | string)[]) => k.cut(k.hmac(dk, lp(fields)), 0, 16);
@@ -36,7 +34,8 @@ export default (k: Kit): Handshake => {
       const nonce = k.random(16);
       const fw = running ? k.cut(running[3], 0, 8) : new Uint8Array(8);
       const suite = BOARD.aes ? 2 : 1;
-      const kmId = idNumber(IdAt.KmId, 4);
+      const km = k.h.read(IdAt.KmId, 4);
+      const kmId = km[0]! + 256 * (km[1]! + 256 * (km[2]! + 256 * km[3]!));
       const fields = [Msg.Hello, 1, suite, k.serial, key ? key[0] : 0, nonce, fw];
       return [k.encode(fields.concat([k.boot[0], count, kmId])), nonce, k.h.ms()];
     },

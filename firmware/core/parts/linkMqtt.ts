@@ -16,7 +16,7 @@ const retryMsMax = 60_000;
  *  Its own three tries take less. Source: interpreter libs/network/esp32/jswrap_esp32_network.c, s_retry_num */
 const joinMsMax = 30_000;
 
-const text = (s: string): Piece => [s.length >> 8, s.length & 255, s];
+const text = (s: string): Piece => [s.length >> 8, s.length, s];
 
 /** MQTT 3.1.1, QoS 0, over TCP of the board's own: CONNECT, SUBSCRIBE, PUBLISH, PINGREQ and no more.
  *  Nothing is trusted because of it. A board with Wi-Fi joins the network of its identity first, and again after each loss;
@@ -35,7 +35,7 @@ export default (k: Kit) =>
       const b = k.h.cat(body);
       const n = b.length;
       if (socket)
-        socket.write(k.h.str(k.h.cat([type, n < 128 ? n : [(n & 127) | 128, n >> 7], b])));
+        socket["write"](k.h.str(k.h.cat([type, n < 128 ? n : [(n & 127) | 128, n >> 7], b])));
     };
     const password = () => {
       const key = k.get(Rec.Key);

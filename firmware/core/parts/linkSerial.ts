@@ -39,8 +39,8 @@ export default (k: Kit) =>
     k.h.after(onUp, 10);
     return (m) => {
       const c = k.h.crc(m);
-      const tail = [(c >>> 24) & 255, (c >> 16) & 255, (c >> 8) & 255, c & 255];
-      BOARD.serialPort.write(k.h.cat([0xfe, m.length >> 8, m.length & 255, m, tail]));
+      const tail = [c >> 24, c >> 16, c >> 8, c];
+      BOARD.serialPort.write(k.h.cat([0xfe, m.length >> 8, m.length, m, tail]));
       return true;
     };
   };

@@ -20,9 +20,8 @@ export default (k: Kit): LmsVerify =>
     if (type < 10 || type > 14 || be(pub, 4) !== otsType) return false;
     if (sig.length !== path + height * n) return false;
     const q = cut(sig, 0, 4);
-    let node = be(sig, 0) + 2 ** height;
-    if (node >= 2 ** (height + 1) || be(sig, 4) !== otsType || be(sig, path - 4) !== type)
-      return false;
+    let node = be(sig, 0) + (1 << height);
+    if (node >= 2 << height || be(sig, 4) !== otsType || be(sig, path - 4) !== type) return false;
     const Q = otsDigits(h, I, q, cut(sig, 8, n), message);
     // One buffer I‖q‖i‖j‖value for every step. A hash is written over the value as it comes: 32 bytes, of which the
     // next step reads 24. This loop is what the time goes into, so nothing is called in it but the hash.
@@ -34,7 +33,7 @@ export default (k: Kit): LmsVerify =>
       const at = 32 + i * n;
       let j = i & 1 ? Q[i >> 1]! & 15 : Q[i >> 1]! >> 4;
       b[21] = i;
-      b.set(new Uint8Array(sig.buffer, sig.byteOffset + at, n), 23);
+      b.set(cut(sig, at, n), 23);
       while (j < 15) {
         b[22] = j++;
         b.set(hash(input), 23);

@@ -1,7 +1,6 @@
 import { lp } from "../../crypto/hmac.ts";
-import { forget } from "../../flash/identity.ts";
+import { IdAt } from "../../flash/identity.ts";
 import { Rec } from "../../flash/journal.ts";
-import { setHal } from "../../hal/current.ts";
 import { Code } from "../../protocol/errors.ts";
 import { Lifecycle, Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
@@ -14,7 +13,6 @@ export default (k: Kit) =>
   (c: ClientState, m: any[]): void => {
     const h = k.h;
     const client: Client = k.part(Part.Client)(c);
-    setHal(h);
     /** The app's code runs outside the message's own error handling: its errors are its own. */
     const hook = (event: AppEvent) => {
       h.after(() => c.app(event, c, m), 1);
@@ -28,7 +26,8 @@ export default (k: Kit) =>
       const epoch = key ? key[0] : 0;
       if (m[2] === epoch + 1) {
         k.put(Rec.Key, [m[2], m[3], m[4], m[1], 0]);
-        forget(0);
+        // Zeroed once: a unit may not be written a third time.
+        if (h.read(IdAt.DeviceKey, 32).some((x) => x)) h.write(IdAt.DeviceKey, new Uint8Array(32));
       } else if (m[2] !== epoch || !k.same(m[1], key[3])) {
         return client.say([Msg.Event, Code.GrantWrong, 0, m[2], ""]);
       }

@@ -1,4 +1,3 @@
-import { cut } from "../../crypto/hmac.ts";
 import { Rec } from "../../flash/journal.ts";
 import type { Code } from "../../protocol/errors.ts";
 import { failTextCharsMax } from "../../protocol/limits.ts";
@@ -27,7 +26,7 @@ export default (k: Kit): State => {
       if (s)
         k.put(Rec.Failed, [
           s[0],
-          cut(s[3], 0, 8),
+          k.cut(s[3], 0, 8),
           code,
           k.boot[0],
           text.slice(0, failTextCharsMax),

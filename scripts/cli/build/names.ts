@@ -7,6 +7,16 @@ import { interpreterNames } from "./interpreterApi.ts";
  *  a runtime built later must speak the names of the core it will call. */
 export type Names = Record<string, string>;
 
+/** Names that the framework gives to members of its own although the interpreter has them too: these are shortened. Where
+ *  the interpreter's member is meant, the source quotes it, `socket["write"]`, unless the object is a global or a library. */
+const ownNames = new Set(
+  "erase get hash open random read reboot restart send state timer write".split(" "),
+);
+
+/** What the kit calls the global Uint8Array, whose name is long. */
+const kitBytes = "Bytes";
+const globalBytes = "Uint8Array";
+
 /** How often each property name occurs in some code, and which names it uses as text. */
 export interface NameUse {
   properties: Map<string, number>;
@@ -14,7 +24,16 @@ export interface NameUse {
   quoted: Set<string>;
   /** texts that certainly are keys: `{"x": …}`, `object["x"]` */
   quotedKeys: Set<string>;
+  /** uses of the global that the kit offers by a short name */
+  bytes: number;
 }
+
+export const noNameUse = (): NameUse => ({
+  properties: new Map(),
+  quoted: new Set(),
+  quotedKeys: new Set(),
+  bytes: 0,
+});
 
 type Keyed =
   | t.MemberExpression
@@ -26,13 +45,13 @@ const keyedTypes = "MemberExpression|ObjectProperty|ObjectMethod|ClassMethod|Cla
 
 /** Counts property names in lowered code. Members of BOARD are not properties of anything.  Pure.
  */
-export function collectNames(
-  ast: t.Node,
-  use: NameUse = { properties: new Map(), quoted: new Set(), quotedKeys: new Set() },
-): NameUse {
+export function collectNames(ast: t.Node, use: NameUse = noNameUse()): NameUse {
   traverse(ast, {
+    Identifier: (path: NodePath<t.Identifier>) => {
+      if (isGlobalBytes(path)) use.bytes++;
+    },
     [keyedTypes]: (path: NodePath<Keyed>) => {
-      const key = plainKey(path.node);
+      const key = plainKey(path);
       if (key) use.properties.set(key.name, (use.properties.get(key.name) ?? 0) + 1);
     },
     StringLiteral: (path: NodePath<t.StringLiteral>) => {
@@ -63,7 +82,10 @@ export function assignNames(use: NameUse, reserved: string[], frozen: Names = {}
     });
   const kept = new Set([...interpreterNames(), ...reserved]);
   const taken = new Set([...kept, ...use.quoted, ...Object.values(frozen)]);
+  for (const name of ownNames) if (!reserved.includes(name)) kept.delete(name);
   const names: Names = { ...frozen };
+  const bytes = use.properties.get(kitBytes);
+  if (bytes) use.properties.set(kitBytes, bytes + use.bytes);
   const wanted = [...use.properties]
     .filter(([name]) => !kept.has(name) && !Object.hasOwn(frozen, name))
     .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1));
@@ -91,7 +113,7 @@ export function checkReserved(reserved: string[], frozen: Names): void {
 /** Renames properties by a map. Quoted keys, BOARD's members and names outside the map stay. */
 export function renameProperties(names: Names): PluginObj {
   const rename = (path: NodePath<Keyed>) => {
-    const key = plainKey(path.node);
+    const key = plainKey(path);
     if (!key || !Object.hasOwn(names, key.name)) return;
     const short = t.identifier(names[key.name]!);
     if (t.isMemberExpression(path.node)) path.node.property = short;
@@ -101,11 +123,73 @@ export function renameProperties(names: Names): PluginObj {
   return { visitor: { [keyedTypes]: rename } as Visitor };
 }
 
-/** The unquoted key of a member access or definition, if it has one. */
-function plainKey(node: Keyed): t.Identifier | undefined {
+/** What surely is an object of the interpreter's: a global, a member of BOARD, a library. */
+function isInterpreters(object: t.Node, scope: NodePath["scope"]): boolean {
+  if (t.isMemberExpression(object)) return t.isIdentifier(object.object, { name: "BOARD" });
+  if (!t.isIdentifier(object)) return isLibrary(object);
+  const binding = scope.getBinding(object.name);
+  const declared = binding?.path.node;
+  return !binding || (t.isVariableDeclarator(declared) && isLibrary(declared.init));
+}
+
+function isLibrary(node: t.Node | null | undefined): boolean {
+  return t.isCallExpression(node) && t.isIdentifier(node.callee, { name: "require" });
+}
+
+function isGlobalBytes(path: NodePath<t.Identifier>): boolean {
+  return path.node.name === globalBytes && path.isReferencedIdentifier();
+}
+
+/** Writes the kit's short name for Uint8Array: `.boot0` by a constant, the others by their parameter, where the core has it.
+ *  @param shape what the text has become, see wrapModule */
+export function shortenBytes(
+  shape: "part" | "runtime" | "app" | "program",
+  names: Names,
+): PluginObj {
+  const short = Object.hasOwn(names, kitBytes) ? names[kitBytes] : undefined;
+  return {
+    visitor: {
+      Program(program) {
+        const outer = outerFunction(program.node);
+        if (!short || !outer) return;
+        const kit = outer.params[0];
+        const constant = program.scope.generateUidIdentifier(kitBytes);
+        if (shape !== "program" && !t.isIdentifier(kit)) return;
+        program.traverse({
+          Identifier(path) {
+            if (!isGlobalBytes(path)) return;
+            if (shape === "program") path.replaceWith(constant);
+            else
+              path.replaceWith(
+                t.memberExpression(t.cloneNode(kit as t.Identifier), t.identifier(short)),
+              );
+            path.skip();
+          },
+        });
+        if (shape === "program")
+          (outer.body as t.BlockStatement).body.unshift(
+            t.variableDeclaration("const", [
+              t.variableDeclarator(constant, t.identifier(globalBytes)),
+            ]),
+          );
+      },
+    },
+  };
+}
+
+/** The function that a wrapped text is, or calls. */
+function outerFunction(program: t.Program): t.FunctionExpression | undefined {
+  const first = program.body[0];
+  const whole = t.isExpressionStatement(first) ? first.expression : undefined;
+  const outer = t.isCallExpression(whole) ? whole.callee : whole;
+  return t.isFunctionExpression(outer) ? outer : undefined;
+}
+
+/** The unquoted key of a member access or definition, if it has one that is not the interpreter's or BOARD's. */
+function plainKey({ node, scope }: NodePath<Keyed>): t.Identifier | undefined {
   if (node.computed) return undefined;
   if (t.isMemberExpression(node)) {
-    if (t.isIdentifier(node.object, { name: "BOARD" })) return undefined;
+    if (isInterpreters(node.object, scope)) return undefined;
     return t.isIdentifier(node.property) ? node.property : undefined;
   }
   if (t.isClassMethod(node) && node.kind === "constructor") return undefined;

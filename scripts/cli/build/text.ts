@@ -6,7 +6,7 @@ import { gateSources, gateText, type Role } from "./gate.ts";
 import { type Lowered, lower, transformLowered } from "./lower.ts";
 import { type Locals, mangle } from "./mangle.ts";
 import { minifyText } from "./minify.ts";
-import { type Names, renameProperties } from "./names.ts";
+import { type Names, renameProperties, shortenBytes } from "./names.ts";
 import { insertBoard, type Shape, wrapModule } from "./plugins.ts";
 import { pretokenise } from "./pretokenise.ts";
 
@@ -97,6 +97,7 @@ function proved(
     // Names first: board expressions hold interpreter names only, and no name in them may change.
     const plugins = names ? [renameProperties(names)] : [];
     plugins.push(insertBoard(fields, lowered.file), wrapModule(shape, lowered.file));
+    if (names) plugins.push(shortenBytes(shape, names));
     const wrapped = await transformLowered(lowered, plugins);
     const minified = await minifyText(wrapped.code, wrapped.map, shape, mangles);
     gateText(minified, role, lowered.file);
