@@ -14,6 +14,7 @@ import type { AgentConfig } from "./platform/config.ts";
 import { certificateKey } from "./platform/keys.ts";
 import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/masterKeys.ts";
 import { every } from "./platform/timer.ts";
+import { openPresenceWatch } from "./presenceWatch.ts";
 import { createRolloutLoop } from "./rolloutLoop.ts";
 import { createDeviceService } from "./session/service.ts";
 import { openSqliteStore } from "./storage/sqlite.ts";
@@ -113,10 +114,13 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   await recordStart(store, edges);
   await raiseAfterRestore(store, config, edges);
 
+  const presence = await openPresenceWatch({ store, clock, log });
+  const { steadyMs } = presence;
   const lab = new LabOffers();
   const ports: AgentPorts = {
     store,
     clock,
+    steadyMs,
     random,
     log,
     keys: { km: masterKeys.get, activeId: masterKeys.activeId },
@@ -138,6 +142,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   const server = await buildServer({
     store,
     clock,
+    steadyMs,
     random,
     log,
     lab,
@@ -162,6 +167,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   const watch = createKeySetWatch({ store, log, read: () => readReleaseKeys(config) });
   const stopLoop = every(config.tickMs, async () => {
     await watch.turn();
+    await presence.turn();
     await loop.turn();
   });
   isReady = true;

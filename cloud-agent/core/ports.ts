@@ -7,6 +7,8 @@ import type { CertificateRecord, DeviceRecord } from "./records.ts";
 export interface Clock {
   /** milliseconds since 1970 */
   nowMs(): number;
+  /** milliseconds from any begin, that pass evenly and never jump; omitted: the wall clock has to do */
+  monotonicMs?(): number;
 }
 
 /** Source of unpredictable bytes. Tests use a seeded one. */
@@ -54,6 +56,8 @@ export interface VerifiedReceipt {
 export interface AgentPorts {
   store: Store;
   clock: Clock;
+  /** the listening clock (core/presence/listening.ts); omitted: the wall clock has to do */
+  steadyMs?(): number;
   random: Random;
   log: Log;
   keys: {

@@ -1,6 +1,7 @@
 import type { BirthRecord } from "../../firmware/protocol/birth.ts";
 import type { DeclaredSettings } from "../../firmware/protocol/host/settings.ts";
 import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
+import type { Presence } from "./presence/presence.ts";
 
 /** What the agent knows of one device. Truth comes from check-ins: running* and slot fields are only ever set from an
  *  authenticated CHECKIN, never because an order was sent. */
@@ -33,6 +34,8 @@ export interface DeviceRecord {
   interpreter: string;
   resetReason: number;
   lastSeenMs: number | null;
+  /** whether it keeps its promise to come again; absent in records from before presence was watched */
+  presence?: Presence;
   /** promised by the device */
   nextCheckInS: number;
   checkInS: number;

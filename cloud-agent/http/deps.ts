@@ -9,6 +9,8 @@ import type { Store } from "../storage/store.ts";
 export interface ApiDeps {
   store: Store;
   clock: Clock;
+  /** the listening clock */
+  steadyMs(): number;
   random: Random;
   log: Log;
   lab: LabOffers;

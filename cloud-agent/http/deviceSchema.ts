@@ -41,6 +41,13 @@ export const device = Type.Object({
   interpreter: Type.String(),
   resetReason: Type.Integer(),
   lastSeenMs: orNull(time()),
+  presence: Type.Object({
+    state: Type.String({
+      description: "online, late (past its promise), offline, or unwatched: not in service",
+    }),
+    sinceMs: orNull(time("since when it is on, or off")),
+    promisedS: orNull(Type.Number({ description: "seconds it promised to come within" })),
+  }),
   nextCheckInS: Type.Integer(),
   checkInS: Type.Integer(),
   settingsRevision: Type.Integer(),

@@ -1,4 +1,5 @@
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { presenceOf } from "../core/presence/presence.ts";
 import type { DeviceRecord } from "../core/records.ts";
 
 /** One word per lifecycle, the same on every screen. */
@@ -14,11 +15,12 @@ export const lifecycleNames: Record<number, string> = {
 };
 
 /** A device as people see it. The schema's serialiser leaves out every field it does not name. */
-export function deviceView(device: DeviceRecord) {
+export function deviceView(device: DeviceRecord, steadyMs: number) {
   const { model, board, hardwareRev, batch, classId, bornAt } = device.birth;
   return {
     ...device,
     ...{ model, board, hardwareRev, batch, classId, bornAt },
+    presence: presenceOf(device, steadyMs),
     lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",
     wantedSettings: device.wantedSettings ?? null,
     isSunset: device.isSunset ?? false,

@@ -16,6 +16,7 @@ import { takeCheckIn } from "./checkIn.ts";
 import { takeCommit } from "./claim.ts";
 import { keysOf, Refusal, type Step, unhex } from "./context.ts";
 import { retiredRefusal } from "./hello.ts";
+import { noteContact } from "./noteContact.ts";
 import { countZombie } from "./zombie.ts";
 
 /** Takes a sealed frame of a running session.
@@ -47,7 +48,7 @@ export async function takeFrame(step: Step): Promise<Uint8Array[] | "unknownSess
     ? await takeWhileLeaving(step, device, frame.message)
     : await takeMessage(step, device, frame.message);
   if (!taken) return "unknownSession";
-  const now = { ...taken.device, lastSeenMs: incoming.nowMs, route: incoming.route };
+  const now = await noteContact(step, taken.device);
   const answers = taken.isContact
     ? [...(await contactAnswers(step, now, received, false)), ...taken.answers]
     : taken.answers;

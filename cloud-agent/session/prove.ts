@@ -17,6 +17,7 @@ import { commitClaim, judgePossession } from "./claim.ts";
 import { challengeKeyOf, epochAccess, hex, keyOf, Refusal, type Step, unhex } from "./context.ts";
 import { takeMessage } from "./frame.ts";
 import { knownDevice, retiredRefusal } from "./hello.ts";
+import { noteContact } from "./noteContact.ts";
 import { countZombie } from "./zombie.ts";
 
 /** Takes a PROVE: opens the session, handles the check-in inside it and answers.
@@ -50,7 +51,7 @@ export async function takeProve(step: Step): Promise<Uint8Array[]> {
   }
   // A repeat may be anybody's recording: it is answered, and says nothing about where the device is.
   if (!opened.isRepeat) {
-    device = { ...device, lastSeenMs: incoming.nowMs, route: incoming.route };
+    device = await noteContact(step, device);
   }
   const answers = await contactAnswers(step, device, opened.session, isWipeOnly);
   // A proof that was just judged does not get better by being asked for again at once.

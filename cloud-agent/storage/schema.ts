@@ -3,6 +3,7 @@
 
 import type { Generated } from "kysely";
 import { type Kysely, sql } from "kysely";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
 
 export interface Tables {
   meta: { key: string; value: string };
@@ -11,6 +12,10 @@ export interface Tables {
     lifecycle: number;
     running_sequence: number;
     board: string;
+    /** "online", "offline", or "" for one that is not watched */
+    presence: Generated<string>;
+    /** when its silence is judged (listening clock); null for never */
+    judge_at_ms: Generated<number | null>;
     document: string;
   };
   sessions: { serial: string; sid: string; saved: number; document: string };
@@ -59,7 +64,7 @@ export interface ColumnTypes {
 type Migration = (db: Kysely<Tables>, types: ColumnTypes) => Promise<void>;
 
 /** Applied in order, never edited once released: version n is the first n of these. */
-export const migrations: Migration[] = [createTables, createDocuments];
+export const migrations: Migration[] = [createTables, createDocuments, watchPresence];
 
 async function createTables(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
   const integer = sql.raw(types.integer);
@@ -164,6 +169,28 @@ async function createDocuments(db: Kysely<Tables>, types: ColumnTypes): Promise<
       .createIndex(`documents_by_kind_${column}`)
       .on("documents")
       .columns(["kind", column, "id"])
+      .execute();
+  }
+}
+
+/** Columns by which silent devices are found. Those in service are due at once: nobody knows yet when they came. */
+async function watchPresence(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const inService = [Lifecycle.Operating, Lifecycle.Maintenance];
+  await db.schema
+    .alterTable("devices")
+    .addColumn("presence", "text", (c) => c.notNull().defaultTo(""))
+    .execute();
+  await db.schema.alterTable("devices").addColumn("judge_at_ms", sql.raw(types.integer)).execute();
+  await db
+    .updateTable("devices")
+    .set({ presence: "online", judge_at_ms: 0 })
+    .where("lifecycle", "in", inService)
+    .execute();
+  for (const columns of [["judge_at_ms"], ["presence", "serial"]]) {
+    await db.schema
+      .createIndex(`devices_by_${columns.join("_")}`)
+      .on("devices")
+      .columns(columns)
       .execute();
   }
 }

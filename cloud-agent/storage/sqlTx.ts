@@ -1,4 +1,5 @@
 import type { Transaction } from "kysely";
+import { isWatched, judgeAtMs } from "../core/presence/presence.ts";
 import type {
   CertificateRecord,
   DeviceRecord,
@@ -47,6 +48,8 @@ export class SqlTx implements Tx {
       lifecycle: device.lifecycle,
       running_sequence: device.runningSequence,
       board: device.birth.board,
+      presence: isWatched(device) ? (device.presence?.isOffline ? "offline" : "online") : "",
+      judge_at_ms: judgeAtMs(device),
       document: JSON.stringify(device),
     };
     await this.#db
@@ -64,11 +67,22 @@ export class SqlTx implements Tx {
       .limit(page.limit);
     if (page.after !== undefined) query = query.where("serial", ">", page.after);
     if (page.lifecycle !== undefined) query = query.where("lifecycle", "=", page.lifecycle);
+    if (page.presence !== undefined) query = query.where("presence", "=", page.presence);
+    return documents(await query.execute());
+  }
+
+  async devicesToJudge(steadyMs: number, limit: number): Promise<DeviceRecord[]> {
+    const query = this.#db
+      .selectFrom("devices")
+      .select("document")
+      .where("judge_at_ms", "<=", steadyMs)
+      .orderBy("judge_at_ms")
+      .limit(limit);
     return documents(await query.execute());
   }
 
   async countDevices(
-    by: "lifecycle" | "runningSequence" | "board" = "lifecycle",
+    by: "lifecycle" | "runningSequence" | "board" | "presence" = "lifecycle",
   ): Promise<Record<string, number>> {
     const column = by === "runningSequence" ? "running_sequence" : by;
     const rows = await this.#db

@@ -28,9 +28,19 @@ export interface Tx {
   device(serial: string): Promise<DeviceRecord | null>;
   putDevice(device: DeviceRecord): Promise<void>;
   /** Ordered by serial, after the cursor. */
-  devices(page: { after?: string; limit: number; lifecycle?: number }): Promise<DeviceRecord[]>;
-  /** Number of devices per value of one column; the key is the value in words, for example "3" for Lifecycle.Operating. */
-  countDevices(by?: "lifecycle" | "runningSequence" | "board"): Promise<Record<string, number>>;
+  devices(page: {
+    after?: string;
+    limit: number;
+    lifecycle?: number;
+    presence?: "online" | "offline";
+  }): Promise<DeviceRecord[]>;
+  /** Devices whose silence is to be judged by this time of the listening clock, the longest overdue first. */
+  devicesToJudge(steadyMs: number, limit: number): Promise<DeviceRecord[]>;
+  /** Number of devices per value of one column; the key is the value in words, for example "3" for Lifecycle.Operating.
+   *  presence: "online", "offline", "" for those not watched. */
+  countDevices(
+    by?: "lifecycle" | "runningSequence" | "board" | "presence",
+  ): Promise<Record<string, number>>;
 
   session(serial: string): Promise<SessionRecord | null>;
   /** Finds by sid (hex), for frames whose topic names no serial. */

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { register as registerGateway } from "../gateway/command.ts";
 import { register as registerBoards } from "./boards/command.ts";
 import { register as registerBuild } from "./build/command.ts";
+import { register as registerDevice } from "./device/command.ts";
 import { register as registerKeys } from "./keys/command.ts";
 import { register as registerKm } from "./km/command.ts";
 import { register as registerNew } from "./new/command.ts";
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     registerRelease,
     registerGateway,
     registerVerifyWipe,
+    registerDevice,
     registerProduct,
     registerQuality,
   ])

@@ -2,8 +2,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { birthRecord } from "../cloud-agent/fixtures.ts";
-import { type Harness, harness } from "../cloud-agent/http/harness.ts";
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { birthRecord, deviceRecord } from "../cloud-agent/fixtures.ts";
+import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
 
 const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
@@ -42,6 +43,26 @@ describe("a command for the agent", () => {
       "batch  devices  returned  share    95 %              codes\n" +
         "B1     1        1         100.0 %  20.7 % - 100.0 %  no-boot 1\n",
     );
+  }, 60_000);
+  it("lists devices, also those alone that are offline", async () => {
+    const away = { heardMs: 0, promisedMs: 60_000, dueMs: 0, isOffline: true, sinceMs: startMs };
+    const operating = { lifecycle: Lifecycle.Operating, site: "attic" };
+    const device = deviceRecord("SN-0002", { ...operating, presence: away });
+    await api.store.tx((tx) => tx.putDevice(device));
+    const head =
+      "serial   state      presence  since                 last seen  release  board   site\n";
+    const line =
+      "SN-0002  operating  offline   2027-01-15T08:00:00Z  -          -        puckjs  attic\n";
+    const all = (await run(["device", "list"])).out.split("\n");
+    expect(all.map((text) => text.slice(0, 28).trim())).toEqual([
+      "serial   state      presence",
+      "SN-0001  released   unwatche",
+      "SN-0002  operating  offline",
+      "",
+    ]);
+    expect((await run(["device", "list", "--offline"])).out).toBe(head + line);
+    const json = await run(["device", "list", "--offline", "--json"]);
+    expect(JSON.parse(json.out).devices).toHaveLength(1);
   }, 60_000);
   it("passes the agent's refusal on, with what to do", async () => {
     expect(await run(["hold", "lift", "batch", "B9", "--reason", "x"])).toEqual({

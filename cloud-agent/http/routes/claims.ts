@@ -51,7 +51,7 @@ export function claimRoutes(app: Api, deps: ApiDeps): void {
       );
       if (outcome instanceof AgentError) throw outcome;
       deps.nudge(outcome.serial);
-      return reply.code(202).send(deviceView(outcome));
+      return reply.code(202).send(deviceView(outcome, deps.steadyMs()));
     },
   );
 }

@@ -44,6 +44,7 @@ function readRoutes(app: Api, deps: ApiDeps): void {
           {
             ...pageQuery.properties,
             lifecycle: Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
+            presence: Type.Optional(Type.Union([Type.Literal("online"), Type.Literal("offline")])),
           },
           { additionalProperties: false },
         ),
@@ -57,11 +58,12 @@ function readRoutes(app: Api, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { after, limit = pageRowsDefault, lifecycle } = request.query;
-      const rows = await deps.store.tx((tx) => tx.devices({ after, limit: limit + 1, lifecycle }));
+      const { limit = pageRowsDefault, ...filter } = request.query;
+      const rows = await deps.store.tx((tx) => tx.devices({ ...filter, limit: limit + 1 }));
       const page = rows.slice(0, limit);
       const next = rows.length > limit ? page[page.length - 1]!.serial : null;
-      return { devices: page.map(deviceView), next };
+      const steadyMs = deps.steadyMs();
+      return { devices: page.map((one) => deviceView(one, steadyMs)), next };
     },
   );
   app.get(
@@ -74,7 +76,10 @@ function readRoutes(app: Api, deps: ApiDeps): void {
       },
     },
     async (request) =>
-      deviceView(await deps.store.tx((tx) => needDevice(tx, request.params.serial))),
+      deviceView(
+        await deps.store.tx((tx) => needDevice(tx, request.params.serial)),
+        deps.steadyMs(),
+      ),
   );
   app.get(
     "/v1/devices/:serial/vitals",
@@ -117,7 +122,7 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
         decommission(tx, { serial, mode: modes[mode], person: name }, edge()),
       );
       deps.nudge(serial);
-      return reply.code(202).send(deviceView(wiping));
+      return reply.code(202).send(deviceView(wiping, deps.steadyMs()));
     },
   );
   app.post(
@@ -134,7 +139,7 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
       const order = { ...request.params, ...request.body, person: person(request) };
       const ordered = await deps.store.tx((tx) => orderRevert(tx, order, edge()));
       deps.nudge(ordered.serial);
-      return reply.code(202).send(deviceView(ordered));
+      return reply.code(202).send(deviceView(ordered, deps.steadyMs()));
     },
   );
   app.put(
@@ -151,7 +156,7 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
       const wish = { ...request.params, ...request.body, person: person(request) };
       const wished = await deps.store.tx((tx) => wishSettings(tx, wish, deps.clock.nowMs()));
       deps.nudge(wished.serial);
-      return reply.code(202).send(deviceView(wished));
+      return reply.code(202).send(deviceView(wished, deps.steadyMs()));
     },
   );
   app.put(
@@ -168,7 +173,7 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
       const wanted = { ...request.params, ...request.body, person: person(request) };
       const wished = await deps.store.tx((tx) => wishFlags(tx, wanted, deps.clock.nowMs()));
       deps.nudge(wished.serial);
-      return reply.code(202).send(deviceView(wished));
+      return reply.code(202).send(deviceView(wished, deps.steadyMs()));
     },
   );
   app.put(
@@ -183,7 +188,8 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
     },
     async (request) => {
       const labels = { ...request.params, labels: request.body, person: person(request) };
-      return deviceView(await deps.store.tx((tx) => relabel(tx, labels, deps.clock.nowMs())));
+      const labelled = await deps.store.tx((tx) => relabel(tx, labels, deps.clock.nowMs()));
+      return deviceView(labelled, deps.steadyMs());
     },
   );
 }

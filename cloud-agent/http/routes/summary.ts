@@ -21,6 +21,7 @@ export function summaryRoutes(app: Api, deps: ApiDeps): void {
               byLifecycle: counts,
               byRunningSequence: counts,
               byBoard: counts,
+              byPresence: counts,
             }),
             rollouts: Type.Array(rolloutLine),
             events: counts,
@@ -37,6 +38,8 @@ export function summaryRoutes(app: Api, deps: ApiDeps): void {
           byLifecycle[lifecycleNames[Number(lifecycle)] ?? lifecycle] = count;
           total += count;
         }
+        const { online = 0, offline = 0, "": unwatched = 0 } = await tx.countDevices("presence");
+        const byPresence = { online, offline, unwatched };
         return {
           nowMs: deps.clock.nowMs(),
           devices: {
@@ -44,6 +47,7 @@ export function summaryRoutes(app: Api, deps: ApiDeps): void {
             byLifecycle,
             byRunningSequence: await tx.countDevices("runningSequence"),
             byBoard: await tx.countDevices("board"),
+            byPresence,
           },
           rollouts: (await tx.rollouts({})).map(rolloutSummary),
           events: await tx.countEventsByKind(),

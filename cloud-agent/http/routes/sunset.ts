@@ -38,7 +38,7 @@ export function sunsetRoutes(app: Api, deps: ApiDeps): void {
         const order = { serial, isOn, person: person(request) };
         const ordered = await deps.store.tx((tx) => orderSunset(tx, order, edgeOf(deps)));
         deps.nudge(serial);
-        return reply.code(202).send(deviceView(ordered));
+        return reply.code(202).send(deviceView(ordered, deps.steadyMs()));
       },
     });
     app.route({

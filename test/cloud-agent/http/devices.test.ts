@@ -59,6 +59,7 @@ describe("reading devices", () => {
       interpreter: "",
       resetReason: 0,
       lastSeenMs: null,
+      presence: { state: "unwatched", sinceMs: null, promisedS: null },
       nextCheckInS: 0,
       checkInS: 60,
       settingsRevision: 0,

@@ -74,6 +74,7 @@ function deps(): ApiDeps {
       return state.config;
     },
     clock: { nowMs: () => state.clock.now },
+    steadyMs: () => state.clock.now,
     random: { bytes: (length) => new Uint8Array(length).fill(++random) },
     log: { debug: record, info: record, warn: record, error: record },
     releaseKeyFiles: () => state.releaseKeys.files,
