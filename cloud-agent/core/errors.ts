@@ -35,6 +35,10 @@ export const enum AgentCode {
   KeyFileInvalid = 652,
   ProductInvalid = 660,
   PromiseBroken = 661,
+  MetricUnknown = 690,
+  AlertSettingsInvalid = 691,
+  AlertClosed = 692,
+  SilenceInvalid = 693,
 }
 
 interface ErrorKind {
@@ -285,6 +289,26 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "PromiseBroken",
     status: 409,
     next: "A promise to customers may only be lengthened; give the promised day or a later one.",
+  },
+  [AgentCode.MetricUnknown]: {
+    name: "MetricUnknown",
+    status: 404,
+    next: "Ask for one of the metrics that the detail names, or for a longer time.",
+  },
+  [AgentCode.AlertSettingsInvalid]: {
+    name: "AlertSettingsInvalid",
+    status: 500,
+    next: "Correct the settings named in the message, in the file that FLEETLING_ALERTS names.",
+  },
+  [AgentCode.AlertClosed]: {
+    name: "AlertClosed",
+    status: 409,
+    next: "List the open alerts at /v1/alerts.",
+  },
+  [AgentCode.SilenceInvalid]: {
+    name: "SilenceInvalid",
+    status: 422,
+    next: "Name what is to be silent, or end silences that are not needed any more.",
   },
 };
 

@@ -40,6 +40,13 @@ export interface Tables {
     sequence: number;
     document: string;
   };
+  vitals_spans: {
+    serial: string;
+    kind: string;
+    from_ms: number;
+    sequence: number;
+    document: string;
+  };
   certificates: { index: number; serial: string; previous: string; json: string };
   tokens: { id: string; hash: string; document: string };
   documents: {
@@ -64,7 +71,7 @@ export interface ColumnTypes {
 type Migration = (db: Kysely<Tables>, types: ColumnTypes) => Promise<void>;
 
 /** Applied in order, never edited once released: version n is the first n of these. */
-export const migrations: Migration[] = [createTables, createDocuments, watchPresence];
+export const migrations: Migration[] = [createTables, createDocuments, watchPresence, rollUpVitals];
 
 async function createTables(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
   const integer = sql.raw(types.integer);
@@ -190,6 +197,32 @@ async function watchPresence(db: Kysely<Tables>, types: ColumnTypes): Promise<vo
     await db.schema
       .createIndex(`devices_by_${columns.join("_")}`)
       .on("devices")
+      .columns(columns)
+      .execute();
+  }
+}
+
+/** Vitals by hour and day, and the indexes by which old rows and young events are found. */
+async function rollUpVitals(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const integer = sql.raw(types.integer);
+  await db.schema
+    .createTable("vitals_spans")
+    .addColumn("serial", "text", (c) => c.notNull())
+    .addColumn("kind", "text", (c) => c.notNull())
+    .addColumn("from_ms", integer, (c) => c.notNull())
+    .addColumn("sequence", integer, (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("vitals_spans_key", ["serial", "kind", "from_ms", "sequence"])
+    .execute();
+  const wanted: [keyof Tables, string[]][] = [
+    ["vitals_spans", ["kind", "from_ms"]],
+    ["vitals", ["at_ms"]],
+    ["events", ["kind", "id"]],
+  ];
+  for (const [table, columns] of wanted) {
+    await db.schema
+      .createIndex(`${table}_by_${columns.join("_")}`)
+      .on(table)
       .columns(columns)
       .execute();
   }

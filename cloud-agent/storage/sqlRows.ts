@@ -1,6 +1,6 @@
 /** Rows of the tables as records. Whole numbers pass through Number, since some drivers give them as text. */
 import type { Selectable } from "kysely";
-import type { CertificateRecord, EventRecord } from "../core/records.ts";
+import type { CertificateRecord, EventRecord, VitalsRecord } from "../core/records.ts";
 import type { Tables } from "./schema.ts";
 
 export function eventOf(row: Selectable<Tables["events"]>): EventRecord {
@@ -14,6 +14,15 @@ export function eventOf(row: Selectable<Tables["events"]>): EventRecord {
     code: row.code === null ? null : Number(row.code),
     text: row.text,
     data: JSON.parse(row.data),
+  };
+}
+
+export function vitalsOf(row: Selectable<Tables["vitals"]>): VitalsRecord {
+  return {
+    serial: row.serial,
+    atMs: Number(row.at_ms),
+    sequence: Number(row.sequence),
+    values: JSON.parse(row.document),
   };
 }
 

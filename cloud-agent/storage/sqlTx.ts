@@ -13,7 +13,15 @@ import type {
 import type { RolloutRecord } from "../core/rollout/types.ts";
 import type { Tables } from "./schema.ts";
 import { SqlDocuments } from "./sqlDocuments.ts";
-import { certificate, certificateOrNull, document, documents, eventOf } from "./sqlRows.ts";
+import {
+  certificate,
+  certificateOrNull,
+  document,
+  documents,
+  eventOf,
+  vitalsOf,
+} from "./sqlRows.ts";
+import { SqlSpans } from "./sqlSpans.ts";
 import type { Tx } from "./store.ts";
 
 /** Rows in one INSERT: 4 columns × 500 stays far below SQLite's 32,766 and PostgreSQL's 65,535 parameters. */
@@ -26,21 +34,18 @@ export class SqlTx implements Tx {
   /** events of this transaction, for those who listen once it is committed */
   readonly appended: EventRecord[] = [];
   readonly documents: SqlDocuments;
+  readonly spans: SqlSpans;
   readonly #db: Transaction<Tables>;
 
   constructor(db: Transaction<Tables>) {
     this.#db = db;
     this.documents = new SqlDocuments(db);
+    this.spans = new SqlSpans(db);
   }
 
   async device(serial: string): Promise<DeviceRecord | null> {
-    return document(
-      await this.#db
-        .selectFrom("devices")
-        .select("document")
-        .where("serial", "=", serial)
-        .executeTakeFirst(),
-    );
+    const query = this.#db.selectFrom("devices").select("document").where("serial", "=", serial);
+    return document(await query.executeTakeFirst());
   }
 
   async putDevice(device: DeviceRecord): Promise<void> {
@@ -95,13 +100,8 @@ export class SqlTx implements Tx {
   }
 
   async session(serial: string): Promise<SessionRecord | null> {
-    return document(
-      await this.#db
-        .selectFrom("sessions")
-        .select("document")
-        .where("serial", "=", serial)
-        .executeTakeFirst(),
-    );
+    const query = this.#db.selectFrom("sessions").select("document").where("serial", "=", serial);
+    return document(await query.executeTakeFirst());
   }
 
   async sessionBySid(sid: string): Promise<SessionRecord | null> {
@@ -211,13 +211,11 @@ export class SqlTx implements Tx {
   }
 
   async release(sequence: number): Promise<ReleaseRecord | null> {
-    return document(
-      await this.#db
-        .selectFrom("releases")
-        .select("document")
-        .where("sequence", "=", sequence)
-        .executeTakeFirst(),
-    );
+    const query = this.#db
+      .selectFrom("releases")
+      .select("document")
+      .where("sequence", "=", sequence);
+    return document(await query.executeTakeFirst());
   }
 
   async putRelease(release: ReleaseRecord): Promise<void> {
@@ -259,13 +257,8 @@ export class SqlTx implements Tx {
   }
 
   async rollout(id: string): Promise<RolloutRecord | null> {
-    return document(
-      await this.#db
-        .selectFrom("rollouts")
-        .select("document")
-        .where("id", "=", id)
-        .executeTakeFirst(),
-    );
+    const query = this.#db.selectFrom("rollouts").select("document").where("id", "=", id);
+    return document(await query.executeTakeFirst());
   }
 
   async putRollout(rollout: RolloutRecord): Promise<void> {
@@ -317,12 +310,7 @@ export class SqlTx implements Tx {
     if (filter.sinceMs !== undefined) query = query.where("at_ms", ">=", filter.sinceMs);
     if (filter.untilMs !== undefined) query = query.where("at_ms", "<=", filter.untilMs);
     const rows = await query.execute();
-    return rows.reverse().map((row) => ({
-      serial: row.serial,
-      atMs: Number(row.at_ms),
-      sequence: Number(row.sequence),
-      values: JSON.parse(row.document),
-    }));
+    return rows.reverse().map(vitalsOf);
   }
 
   async appendCertificate(certificate: CertificateRecord): Promise<void> {

@@ -10,6 +10,7 @@ import type {
   VitalsRecord,
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
+import type { VitalsSpans } from "../core/vitals/store.ts";
 
 /** Port to a database. Everything inside one `tx` is one transaction: all of it or nothing. */
 export interface Store {
@@ -24,6 +25,8 @@ export interface Store {
 export interface Tx {
   /** Records without a table of their own. */
   documents: Documents;
+  /** Vitals rolled up by hour and day. */
+  spans: VitalsSpans;
 
   device(serial: string): Promise<DeviceRecord | null>;
   putDevice(device: DeviceRecord): Promise<void>;

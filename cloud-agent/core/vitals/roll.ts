@@ -1,0 +1,73 @@
+/** Rolls raw samples up into hours and days, and deletes what is older than the policy. Each transaction moves the cursor
+ *  together with what it wrote: an agent killed at any moment counts no sample twice and leaves none out. */
+import type { Tx } from "../../storage/store.ts";
+import type { VitalsRecord } from "../records.ts";
+import { deletedRowsMax, rolledRowsMax } from "./limits.ts";
+import type { VitalsPolicy } from "./policy.ts";
+import {
+  addSample,
+  emptySpan,
+  type LastSample,
+  spanKey,
+  spanKinds,
+  type VitalsSpan,
+} from "./spans.ts";
+
+const cursorName = "vitalsRolledUpTo";
+const dayMs = 86_400_000;
+
+/** Rolls up the next rows. @returns how many; fewer than the limit when nothing is left */
+export async function rollUpNext(tx: Tx, rowsMax = rolledRowsMax): Promise<number> {
+  const cursor = Number((await tx.meta(cursorName)) ?? 0);
+  const rows = await tx.spans.rawAfter(cursor, rowsMax);
+  if (rows.length === 0) return 0;
+  const spans = new Map<string, VitalsSpan>();
+  const lasts = new Map<string, LastSample | null>();
+  for (const row of rows) {
+    const before = await lastSample(tx, row, lasts);
+    for (const kind of spanKinds) {
+      const fresh = emptySpan(row, kind);
+      const key = spanKey(fresh);
+      let span = spans.get(key);
+      if (!span) {
+        span = (await tx.spans.get(fresh)) ?? fresh;
+        spans.set(key, span);
+      }
+      addSample(span, row, before);
+    }
+    lasts.set(row.serial, { atMs: row.atMs, crashFreeS: row.values.crashFreeS?.[0] ?? -1 });
+  }
+  await tx.spans.put([...spans.values()]);
+  await tx.putMeta(cursorName, String(rows.at(-1)!.id));
+  return rows.length;
+}
+
+async function lastSample(
+  tx: Tx,
+  row: VitalsRecord,
+  lasts: Map<string, LastSample | null>,
+): Promise<LastSample | null> {
+  const { serial } = row;
+  if (!lasts.has(serial)) {
+    const newest = await tx.spans.newest(serial);
+    const last = newest && { atMs: newest.lastMs, crashFreeS: newest.lastCrashFreeS };
+    lasts.set(serial, last);
+  }
+  return lasts.get(serial)!;
+}
+
+/** Deletes a bounded number of rows that are older than the policy says, raw ones only once they are rolled up.
+ *  @param nowMs of a clock that does not follow jumps (prudentNowMs)
+ *  @returns how many rows went; 0 when nothing is left to do */
+export async function deleteOld(tx: Tx, policy: VitalsPolicy, nowMs: number): Promise<number> {
+  const rolledUpTo = Number((await tx.meta(cursorName)) ?? 0);
+  const raw = await tx.spans.deleteRaw({
+    uptoId: rolledUpTo,
+    beforeMs: nowMs - policy.rawDays * dayMs,
+    rowsMax: policy.rawRowsMax,
+    limit: deletedRowsMax,
+  });
+  const hours = await tx.spans.deleteSpans("hour", nowMs - policy.hourDays * dayMs, deletedRowsMax);
+  const days = await tx.spans.deleteSpans("day", nowMs - policy.dayDays * dayMs, deletedRowsMax);
+  return raw + hours + days;
+}

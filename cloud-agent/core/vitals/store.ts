@@ -1,0 +1,37 @@
+import type { VitalsRecord } from "../records.ts";
+import type { SpanKind, VitalsSpan } from "./spans.ts";
+
+/** What rolling up and deleting need of the database, beside the appending and reading of raw rows. */
+export interface VitalsSpans {
+  /** Raw rows behind a number, in the order they were appended. */
+  rawAfter(id: number, limit: number): Promise<(VitalsRecord & { id: number })[]>;
+  get(key: Pick<VitalsSpan, "serial" | "kind" | "fromMs" | "sequence">): Promise<VitalsSpan | null>;
+  /** The hour of a device that begins last. */
+  newest(serial: string): Promise<VitalsSpan | null>;
+  /** Replaces what was there under serial, kind, begin and release. */
+  put(spans: VitalsSpan[]): Promise<void>;
+  /** The newest `limit` spans of one device, oldest first. */
+  ofDevice(filter: {
+    serial: string;
+    kind: SpanKind;
+    sinceMs?: number;
+    untilMs?: number;
+    limit: number;
+  }): Promise<VitalsSpan[]>;
+  /** Spans that begin within a time, of all devices from one serial to another, both included. */
+  ofDevices(filter: {
+    kind: SpanKind;
+    fromSerial: string;
+    toSerial: string;
+    sinceMs: number;
+    untilMs: number;
+  }): Promise<VitalsSpan[]>;
+  /** Deletes raw rows that are older than beforeMs, or more than rowsMax; none behind uptoId. @returns how many */
+  deleteRaw(options: {
+    uptoId: number;
+    beforeMs: number;
+    rowsMax: number;
+    limit: number;
+  }): Promise<number>;
+  deleteSpans(kind: SpanKind, beforeMs: number, limit: number): Promise<number>;
+}
