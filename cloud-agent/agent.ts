@@ -2,23 +2,32 @@
 
 import { existsSync, mkdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { createAlertLoop } from "./alertLoop.ts";
+import type { AlertSettings } from "./core/alerts/settings.ts";
 import { certificatePublicKey, certifyWipe } from "./core/certificates.ts";
 import { AgentCode, AgentError } from "./core/errors.ts";
 import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports.ts";
+import { prudentNowMs } from "./core/presence/listening.ts";
 import { challengesSinceS, raiseReservations } from "./core/restore.ts";
+import { rollPauseMs } from "./core/vitals/limits.ts";
 import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
 import { createKeySetWatch } from "./keySetWatch.ts";
 import { createOffers, LabOffers } from "./offers.ts";
+import type { Output } from "./outputs/port.ts";
+import { createSender } from "./outputs/sender.ts";
+import { createOutputs, readAlertSettings } from "./platform/alertSettings.ts";
 import type { AgentConfig } from "./platform/config.ts";
+import { watchHost } from "./platform/host.ts";
 import { certificateKey } from "./platform/keys.ts";
 import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/masterKeys.ts";
 import { every } from "./platform/timer.ts";
-import { openPresenceWatch } from "./presenceWatch.ts";
+import { openPresenceWatch, type PresenceWatch } from "./presenceWatch.ts";
 import { createRolloutLoop } from "./rolloutLoop.ts";
 import { createDeviceService } from "./session/service.ts";
 import { openSqliteStore } from "./storage/sqlite.ts";
 import type { Store } from "./storage/store.ts";
+import { createVitalsKeeper } from "./vitalsKeeper.ts";
 
 export interface AgentEdges {
   clock: Clock;
@@ -116,6 +125,8 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
 
   const presence = await openPresenceWatch({ store, clock, log });
   const { steadyMs } = presence;
+  const alertSettings = readAlertSettings(config.alerts);
+  const outputs = createOutputs(alertSettings.outputs, { clock, log });
   const lab = new LabOffers();
   const ports: AgentPorts = {
     store,
@@ -148,6 +159,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     lab,
     config: { lab: config.lab, checkInS: config.checkInS },
     releaseKeyFiles: () => readReleaseKeys(config),
+    outputs: outputs.map(({ name }) => name),
     certificatePublicKey: hex(certificatePublicKey(signingKey)),
     nudge: (serial) => service.nudge(serial),
     isReady: () => isReady,
@@ -165,16 +177,61 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     nudge: (serial) => service.nudge(serial),
   });
   const watch = createKeySetWatch({ store, log, read: () => readReleaseKeys(config) });
-  const stopLoop = every(config.tickMs, async () => {
+  const keeping = keepFleet({ store, config, edges, presence, service, alertSettings, outputs });
+  const stopTurns = every(config.tickMs, async () => {
     await watch.turn();
     await presence.turn();
     await loop.turn();
   });
+  const stopLoop = async () => {
+    await Promise.all([stopTurns(), keeping.stop()]);
+  };
   isReady = true;
   return {
     ...{ store, service, server, httpUrl, brokerPort, stopLoop },
     setReady: (ready) => {
       isReady = ready;
+    },
+  };
+}
+
+/** What goes on beside rollouts, each at its own pace: a webhook that does not answer holds up nothing else. */
+function keepFleet(parts: {
+  store: Store;
+  config: AgentConfig;
+  edges: AgentEdges;
+  presence: PresenceWatch;
+  service: DeviceService;
+  alertSettings: AlertSettings;
+  outputs: Output[];
+}): { stop(): Promise<void> } {
+  const { store, config, edges, presence } = parts;
+  const base = { ...edges, store, steadyMs: presence.steadyMs };
+  const host = watchHost(config.data);
+  const keeper = createVitalsKeeper({
+    ...base,
+    policy: {
+      ...{ rawDays: config.vitalsRawDays, hourDays: config.vitalsHourDays },
+      ...{ dayDays: config.vitalsDayDays, rawRowsMax: config.vitalsRawRowsMax },
+    },
+    prudentNowMs: () => prudentNowMs(presence.listening()),
+  });
+  const alerts = createAlertLoop({
+    ...base,
+    settings: parts.alertSettings,
+    gateways: () => parts.service.gateways(),
+    host: () => host.read(),
+  });
+  const sender = createSender({ ...base, outputs: parts.outputs });
+  const stops = [
+    every(rollPauseMs, () => keeper.turn()),
+    every(config.tickMs, () => alerts.turn()),
+    every(config.tickMs, () => sender.turn()),
+  ];
+  return {
+    async stop() {
+      await Promise.all(stops.map((stop) => stop()));
+      host.stop();
     },
   };
 }

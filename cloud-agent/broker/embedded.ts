@@ -56,6 +56,11 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
       await new Promise<void>((resolve) => aedes.close(() => resolve()));
       await closed;
     },
+    gateways() {
+      // A gateway's client id is its user name; nobody else's begins so (session/login.ts).
+      const ids = Object.keys(running ? clientsOf(running.aedes) : {});
+      return ids.flatMap((id) => (id.startsWith("gw:") ? [id.slice("gw:".length)] : []));
+    },
     publish(topic, bytes) {
       const payload = Buffer.from(bytes);
       const packet = { cmd: "publish", topic, payload, qos: 0, retain: false, dup: false } as const;
@@ -140,8 +145,11 @@ function isReplay(login: { code: Code }): boolean {
 }
 
 function isConnected(aedes: Aedes, clientId: string): boolean {
-  const { clients } = aedes as unknown as { clients: Record<string, unknown> };
-  return clients[clientId] !== undefined;
+  return clientsOf(aedes)[clientId] !== undefined;
+}
+
+function clientsOf(aedes: Aedes): Record<string, unknown> {
+  return (aedes as unknown as { clients: Record<string, unknown> }).clients;
 }
 
 /** @returns why this client may not publish this packet; null when it may */

@@ -109,6 +109,8 @@ export interface DeviceServiceConfig {
 export interface DeviceService {
   start(): Promise<{ brokerPort: number }>;
   stop(): Promise<void>;
+  /** Ids of the gateways that are connected now. */
+  gateways(): string[];
   /** Something waits for this device (order, grant, settings): send it now if the device can be reached, else at its next
    *  contact. Never throws; the truth is in the store. */
   nudge(serial: string): void;

@@ -19,6 +19,8 @@ export interface ApiDeps {
   releaseKeyFiles(): Uint8Array[];
   /** hex Ed25519 key that wipe certificates are checked with */
   certificatePublicKey: string;
+  /** names of the configured outputs */
+  outputs: string[];
   /** something waits for this device */
   nudge(serial: string): void;
   /** false until devices can connect, and while the agent stops */

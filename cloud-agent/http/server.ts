@@ -7,18 +7,21 @@ import { bodyBytesMax } from "../core/limits.ts";
 import { requireTokens } from "./auth.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { errorHandler } from "./problems.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { claimRoutes } from "./routes/claims.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { labRoutes } from "./routes/lab.ts";
 import { leaseRoutes } from "./routes/leases.ts";
+import { outboxRoutes } from "./routes/outbox.ts";
 import { productRoutes } from "./routes/products.ts";
 import { qualityRoutes } from "./routes/quality.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
 import { summaryRoutes } from "./routes/summary.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { vitalsRoutes } from "./routes/vitals.ts";
 
 /** Builds the server; the caller listens and closes.
  *  @throws at start when a route has no entry in the role table */
@@ -52,6 +55,9 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     tokenRoutes,
     productRoutes,
     qualityRoutes,
+    vitalsRoutes,
+    alertRoutes,
+    outboxRoutes,
     labRoutes,
   ]) {
     routes(app, deps);

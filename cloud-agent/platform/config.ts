@@ -49,6 +49,14 @@ const schema = z.strictObject({
   checkInS: z.coerce.number().int().min(1).max(86_400).default(60),
   /** how payloads go to devices that can unpack: any (packed, or a patch of what runs), packed, or plain */
   coding: z.enum(["any", "packed", "plain"]).default("any"),
+  /** days that every vitals sample is kept, and hours, and days of them (core/vitals/policy.ts) */
+  vitalsRawDays: z.coerce.number().int().min(1).max(3650).default(7),
+  vitalsHourDays: z.coerce.number().int().min(1).max(3650).default(30),
+  vitalsDayDays: z.coerce.number().int().min(1).max(3650).default(730),
+  /** vitals samples at most */
+  vitalsRawRowsMax: z.coerce.number().int().min(1000).max(1e10).default(20_000_000),
+  /** alert settings file (core/alerts/settings.ts); omitted: every rule with its defaults, told in the log */
+  alerts: z.string().min(1).optional(),
   /** see storage/sqlite.ts */
   durability: z.enum(["full", "normal"]).default("full"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),

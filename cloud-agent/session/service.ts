@@ -46,6 +46,7 @@ export function serveBroker(
       await broker.stop();
       await contact.drained();
     },
+    gateways: () => broker.gateways(),
     nudge(serial) {
       void contact.nudge(serial, (route, bytes) =>
         broker.publish(downTopic({ route, serial }), bytes),

@@ -1,16 +1,19 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { register as registerGateway } from "../gateway/command.ts";
+import { register as registerAlert } from "./alert/command.ts";
 import { register as registerBoards } from "./boards/command.ts";
 import { register as registerBuild } from "./build/command.ts";
 import { register as registerDevice } from "./device/command.ts";
 import { register as registerKeys } from "./keys/command.ts";
 import { register as registerKm } from "./km/command.ts";
 import { register as registerNew } from "./new/command.ts";
+import { register as registerOutbox } from "./outbox/command.ts";
 import { register as registerProduct } from "./product/command.ts";
 import { register as registerQuality } from "./quality/command.ts";
 import { register as registerRelease } from "./release/command.ts";
 import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
+import { register as registerVitals } from "./vitals/command.ts";
 
 const packageFile = new URL("../../package.json", import.meta.url);
 
@@ -30,6 +33,9 @@ export function createProgram(): Command {
     registerGateway,
     registerVerifyWipe,
     registerDevice,
+    registerVitals,
+    registerAlert,
+    registerOutbox,
     registerProduct,
     registerQuality,
   ])

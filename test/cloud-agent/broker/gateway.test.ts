@@ -76,6 +76,14 @@ function dial(device: HostDevice): LineDevice {
 }
 
 describe("the gateway", () => {
+  it("is known to the agent for as long as it is connected, and devices are not taken for one", async () => {
+    expect(service.gateways()).toEqual(["gw1"]);
+    await gateway.stop();
+    for (let waited = 0; service.gateways().length > 0 && waited < 3000; waited += 20) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(service.gateways()).toEqual([]);
+  });
   it("carries two devices on two lines through claim and check-in without mixing them", async () => {
     const one = dial(await bench.device("LINE-0001", { suite: Suite.HmacCtr }));
     const two = dial(await bench.device("LINE-0002", { suite: Suite.AesCtr }));

@@ -166,6 +166,7 @@ describe("settings", () => {
       mqttHost: "0.0.0.0",
       kmId: 1,
       kmIds: [],
+      ...{ vitalsRawDays: 7, vitalsHourDays: 30, vitalsDayDays: 730, vitalsRawRowsMax: 20_000_000 },
       coding: "any",
       lab: true,
       tickMs: 50,

@@ -78,6 +78,7 @@ function deps(): ApiDeps {
     random: { bytes: (length) => new Uint8Array(length).fill(++random) },
     log: { debug: record, info: record, warn: record, error: record },
     releaseKeyFiles: () => state.releaseKeys.files,
+    outputs: ["ops", "mail"],
     certificatePublicKey: "ab".repeat(32),
     nudge: (serial) => void state.nudged.push(serial),
     isReady: () => state.ready.now,

@@ -1,0 +1,57 @@
+/** The alert settings file, and the secrets it names. */
+import { readFileSync } from "node:fs";
+import {
+  type AlertSettings,
+  type OutputSettings,
+  parseAlertSettings,
+} from "../core/alerts/settings.ts";
+import { AgentCode, AgentError } from "../core/errors.ts";
+import type { Clock, Log } from "../core/ports.ts";
+import { createEmail } from "../outputs/email.ts";
+import { createLogOutput } from "../outputs/log.ts";
+import type { Output } from "../outputs/port.ts";
+import { createWebhook } from "../outputs/webhook.ts";
+
+/** @param path JSON; omitted: every rule with its defaults, told in the log
+ *  @throws AgentError AlertSettingsInvalid */
+export function readAlertSettings(path: string | undefined): AlertSettings {
+  return parseAlertSettings(path === undefined ? {} : readJson(path));
+}
+
+/** The outputs that the settings name. @throws AgentError AlertSettingsInvalid for a secret that cannot be read */
+export function createOutputs(
+  settings: OutputSettings[],
+  edges: { clock: Clock; log: Log },
+): Output[] {
+  return settings.map((output) => {
+    if (output.kind === "log") return createLogOutput(output.name, edges.log);
+    if (output.kind === "webhook") {
+      const secret = output.secret ?? readSecret(output.name, output.secretFile!);
+      return createWebhook({ ...output, secret }, edges.clock);
+    }
+    const { passwordFile } = output;
+    const password =
+      passwordFile === undefined ? output.password : readSecret(output.name, passwordFile);
+    return createEmail({ ...output, password });
+  });
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    const text = `alert settings ${path}: expected a JSON file, got: ${(cause as Error).message}`;
+    throw new AgentError(AgentCode.AlertSettingsInvalid, text, { cause });
+  }
+}
+
+function readSecret(output: string, path: string): string {
+  try {
+    const secret = readFileSync(path, "utf8").trim();
+    if (secret !== "") return secret;
+    throw new TypeError("an empty file");
+  } catch (cause) {
+    const text = `output ${output}: expected a secret in ${path}, got: ${(cause as Error).message}`;
+    throw new AgentError(AgentCode.AlertSettingsInvalid, text, { cause });
+  }
+}
