@@ -1,9 +1,13 @@
 import { type Selectable, sql, type Transaction } from "kysely";
 import type { VitalsRecord } from "../core/records.ts";
-import type { SpanKind, VitalsSpan } from "../core/vitals/spans.ts";
+import { type SpanKey, type SpanKind, spanKey, type VitalsSpan } from "../core/vitals/spans.ts";
 import type { VitalsSpans } from "../core/vitals/store.ts";
 import type { Tables } from "./schema.ts";
 import { vitalsOf } from "./sqlRows.ts";
+
+/** Rows in one INSERT: 5 columns × 500 stays far below SQLite's 32,766 and PostgreSQL's 65,535 parameters. */
+const insertRowsMax = 500;
+const distinct = <T>(values: T[]): T[] => [...new Set(values)];
 
 /** Rolled-up vitals of one transaction. */
 export class SqlSpans implements VitalsSpans {
@@ -24,31 +28,82 @@ export class SqlSpans implements VitalsSpans {
     return rows.map((row) => ({ id: Number(row.id), ...vitalsOf(row) }));
   }
 
-  async get(key: Parameters<VitalsSpans["get"]>[0]): Promise<VitalsSpan | null> {
-    const row = await this.#db
-      .selectFrom("vitals_spans")
+  async rawOf(
+    page: Parameters<VitalsSpans["rawOf"]>[0],
+  ): Promise<(VitalsRecord & { id: number })[]> {
+    const { serial, after, limit } = page;
+    const rows = await this.#db
+      .selectFrom("vitals")
       .selectAll()
-      .where("serial", "=", key.serial)
-      .where("kind", "=", key.kind)
-      .where("from_ms", "=", key.fromMs)
-      .where("sequence", "=", key.sequence)
-      .executeTakeFirst();
-    return row === undefined ? null : spanOf(row);
+      .where("serial", "=", serial)
+      .where((e) =>
+        e.or([
+          e("at_ms", ">", after.atMs),
+          e.and([e("at_ms", "=", after.atMs), e("id", ">", after.id)]),
+        ]),
+      )
+      .orderBy("at_ms")
+      .orderBy("id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ id: Number(row.id), ...vitalsOf(row) }));
   }
 
-  async newest(serial: string): Promise<VitalsSpan | null> {
-    const [newest] = await this.ofDevice({ serial, kind: "hour", limit: 1 });
-    return newest ?? null;
+  async get(keys: SpanKey[]): Promise<VitalsSpan[]> {
+    if (keys.length === 0) return [];
+    const rows = await this.#db
+      .selectFrom("vitals_spans")
+      .selectAll()
+      .where("serial", "in", distinct(keys.map(({ serial }) => serial)))
+      .where("kind", "in", distinct(keys.map(({ kind }) => kind)))
+      .where("from_ms", "in", distinct(keys.map(({ fromMs }) => fromMs)))
+      .execute();
+    const wanted = new Set(keys.map(spanKey));
+    return rows.map(spanOf).filter((span) => wanted.has(spanKey(span)));
+  }
+
+  async newest(serials: string[]): Promise<VitalsSpan[]> {
+    if (serials.length === 0) return [];
+    const rows = await this.#db
+      .selectFrom("vitals_spans")
+      .selectAll()
+      .where("kind", "=", "hour")
+      .innerJoin(
+        (e) =>
+          e
+            .selectFrom("vitals_spans")
+            .select((x) => ["serial as of", x.fn.max("from_ms").as("newest")])
+            .where("kind", "=", "hour")
+            .where("serial", "in", serials)
+            .groupBy("serial")
+            .as("last"),
+        (join) =>
+          join
+            .onRef("last.of", "=", "vitals_spans.serial")
+            .onRef("last.newest", "=", "vitals_spans.from_ms"),
+      )
+      .execute();
+    const bySerial = new Map<string, VitalsSpan>();
+    for (const span of rows.map(spanOf)) {
+      const known = bySerial.get(span.serial);
+      if (!known || span.lastMs >= known.lastMs) bySerial.set(span.serial, span);
+    }
+    return [...bySerial.values()];
   }
 
   async put(spans: VitalsSpan[]): Promise<void> {
-    for (const { serial, kind, fromMs, sequence, ...rest } of spans) {
-      const columns = { document: JSON.stringify(rest) };
+    for (let start = 0; start < spans.length; start += insertRowsMax) {
+      const part = spans.slice(start, start + insertRowsMax);
+      const rows = part.map(({ serial, kind, fromMs, sequence, ...rest }) => {
+        return { serial, kind, from_ms: fromMs, sequence, document: JSON.stringify(rest) };
+      });
       await this.#db
         .insertInto("vitals_spans")
-        .values({ serial, kind, from_ms: fromMs, sequence, ...columns })
+        .values(rows)
         .onConflict((conflict) =>
-          conflict.columns(["serial", "kind", "from_ms", "sequence"]).doUpdateSet(columns),
+          conflict
+            .columns(["serial", "kind", "from_ms", "sequence"])
+            .doUpdateSet((e) => ({ document: e.ref("excluded.document") })),
         )
         .execute();
     }

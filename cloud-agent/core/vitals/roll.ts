@@ -21,20 +21,11 @@ export async function rollUpNext(tx: Tx, rowsMax = rolledRowsMax): Promise<numbe
   const cursor = Number((await tx.meta(cursorName)) ?? 0);
   const rows = await tx.spans.rawAfter(cursor, rowsMax);
   if (rows.length === 0) return 0;
-  const spans = new Map<string, VitalsSpan>();
-  const lasts = new Map<string, LastSample | null>();
+  const spans = await spansFor(tx, rows);
+  const lasts = await lastSamples(tx, rows);
   for (const row of rows) {
-    const before = await lastSample(tx, row, lasts);
-    for (const kind of spanKinds) {
-      const fresh = emptySpan(row, kind);
-      const key = spanKey(fresh);
-      let span = spans.get(key);
-      if (!span) {
-        span = (await tx.spans.get(fresh)) ?? fresh;
-        spans.set(key, span);
-      }
-      addSample(span, row, before);
-    }
+    const before = lasts.get(row.serial) ?? null;
+    for (const kind of spanKinds) addSample(spans.get(spanKey(emptySpan(row, kind)))!, row, before);
     lasts.set(row.serial, { atMs: row.atMs, crashFreeS: row.values.crashFreeS?.[0] ?? -1 });
   }
   await tx.spans.put([...spans.values()]);
@@ -42,18 +33,25 @@ export async function rollUpNext(tx: Tx, rowsMax = rolledRowsMax): Promise<numbe
   return rows.length;
 }
 
-async function lastSample(
-  tx: Tx,
-  row: VitalsRecord,
-  lasts: Map<string, LastSample | null>,
-): Promise<LastSample | null> {
-  const { serial } = row;
-  if (!lasts.has(serial)) {
-    const newest = await tx.spans.newest(serial);
-    const last = newest && { atMs: newest.lastMs, crashFreeS: newest.lastCrashFreeS };
-    lasts.set(serial, last);
+/** The spans that the rows belong to, as stored or empty, by key. */
+async function spansFor(tx: Tx, rows: VitalsRecord[]): Promise<Map<string, VitalsSpan>> {
+  const spans = new Map<string, VitalsSpan>();
+  for (const row of rows) {
+    for (const kind of spanKinds) {
+      const fresh = emptySpan(row, kind);
+      spans.set(spanKey(fresh), fresh);
+    }
   }
-  return lasts.get(serial)!;
+  for (const stored of await tx.spans.get([...spans.values()])) spans.set(spanKey(stored), stored);
+  return spans;
+}
+
+async function lastSamples(tx: Tx, rows: VitalsRecord[]): Promise<Map<string, LastSample>> {
+  const serials = [...new Set(rows.map(({ serial }) => serial))];
+  const newest = await tx.spans.newest(serials);
+  return new Map(
+    newest.map((span) => [span.serial, { atMs: span.lastMs, crashFreeS: span.lastCrashFreeS }]),
+  );
 }
 
 /** Deletes a bounded number of rows that are older than the policy says, raw ones only once they are rolled up.

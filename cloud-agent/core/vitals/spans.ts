@@ -28,7 +28,9 @@ const crashReasons = [3, 5, 6];
 /** Seconds by which a counter may lag behind the clock before it counts as begun again. */
 const slackS = 30;
 
-export function spanKey(span: Pick<VitalsSpan, "serial" | "kind" | "fromMs" | "sequence">): string {
+export type SpanKey = Pick<VitalsSpan, "serial" | "kind" | "fromMs" | "sequence">;
+
+export function spanKey(span: SpanKey): string {
   return `${span.serial} ${span.kind} ${span.fromMs} ${span.sequence}`;
 }
 

@@ -1,13 +1,20 @@
 import type { VitalsRecord } from "../records.ts";
-import type { SpanKind, VitalsSpan } from "./spans.ts";
+import type { SpanKey, SpanKind, VitalsSpan } from "./spans.ts";
 
 /** What rolling up and deleting need of the database, beside the appending and reading of raw rows. */
 export interface VitalsSpans {
   /** Raw rows behind a number, in the order they were appended. */
   rawAfter(id: number, limit: number): Promise<(VitalsRecord & { id: number })[]>;
-  get(key: Pick<VitalsSpan, "serial" | "kind" | "fromMs" | "sequence">): Promise<VitalsSpan | null>;
-  /** The hour of a device that begins last. */
-  newest(serial: string): Promise<VitalsSpan | null>;
+  /** Raw rows of one device in order of time, behind one of them. */
+  rawOf(page: {
+    serial: string;
+    after: { atMs: number; id: number };
+    limit: number;
+  }): Promise<(VitalsRecord & { id: number })[]>;
+  /** Those that are there, in no order. */
+  get(keys: SpanKey[]): Promise<VitalsSpan[]>;
+  /** For each device the hour that begins last: of several releases the one that came last. */
+  newest(serials: string[]): Promise<VitalsSpan[]>;
   /** Replaces what was there under serial, kind, begin and release. */
   put(spans: VitalsSpan[]): Promise<void>;
   /** The newest `limit` spans of one device, oldest first. */
