@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createAlertLoop } from "./alertLoop.ts";
+import { lookPauseMs } from "./core/alerts/limits.ts";
 import type { AlertSettings } from "./core/alerts/settings.ts";
 import { certificatePublicKey, certifyWipe } from "./core/certificates.ts";
 import { AgentCode, AgentError } from "./core/errors.ts";
@@ -13,6 +14,7 @@ import { rollPauseMs } from "./core/vitals/limits.ts";
 import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
 import { createKeySetWatch } from "./keySetWatch.ts";
+import { createMaintenanceWatch } from "./maintenanceWatch.ts";
 import { createOffers, LabOffers } from "./offers.ts";
 import type { Output } from "./outputs/port.ts";
 import { createSender } from "./outputs/sender.ts";
@@ -223,7 +225,12 @@ function keepFleet(parts: {
     host: () => host.read(),
   });
   const sender = createSender({ ...base, outputs: parts.outputs });
+  const maintenance = createMaintenanceWatch({
+    ...base,
+    nudge: (serial) => parts.service.nudge(serial),
+  });
   const stops = [
+    every(lookPauseMs, () => maintenance.turn()),
     every(rollPauseMs, () => keeper.turn()),
     every(config.tickMs, () => alerts.turn()),
     every(config.tickMs, () => sender.turn()),

@@ -1,4 +1,5 @@
 /** What alerts are about, read from the store in short transactions. */
+import { Lifecycle } from "../firmware/protocol/messages.ts";
 import type { Totals } from "./core/alerts/cause.ts";
 import {
   type GatewayRecord,
@@ -125,7 +126,7 @@ export async function readFleetFindings(
   };
   const fleet: FleetVitals[] = [];
   for await (const one of fleetSpans(store, time)) {
-    if (isWatched(one.device)) fleet.push(one);
+    if (one.device.lifecycle === Lifecycle.Operating) fleet.push(one);
   }
   return [
     ...batteryFindings(fleet, limits),

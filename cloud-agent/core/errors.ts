@@ -39,6 +39,8 @@ export const enum AgentCode {
   AlertSettingsInvalid = 691,
   AlertClosed = 692,
   SilenceInvalid = 693,
+  NotInMaintenance = 694,
+  DeviceInService = 695,
 }
 
 interface ErrorKind {
@@ -309,6 +311,16 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "SilenceInvalid",
     status: 422,
     next: "Name what is to be silent, or end silences that are not needed any more.",
+  },
+  [AgentCode.NotInMaintenance]: {
+    name: "NotInMaintenance",
+    status: 409,
+    next: "Nothing to do: it gets offers and alerts as any other device.",
+  },
+  [AgentCode.DeviceInService]: {
+    name: "DeviceInService",
+    status: 409,
+    next: "Decommission the device and wait for its wipe; export its data before you erase it.",
   },
 };
 

@@ -1,6 +1,7 @@
 import type { BirthRecord } from "../../firmware/protocol/birth.ts";
 import type { DeclaredSettings } from "../../firmware/protocol/host/settings.ts";
 import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
+import type { Maintenance } from "./maintenance.ts";
 import type { Presence } from "./presence/presence.ts";
 
 /** What the agent knows of one device. Truth comes from check-ins: running* and slot fields are only ever set from an
@@ -38,6 +39,8 @@ export interface DeviceRecord {
   presence?: Presence;
   /** promised by the device */
   nextCheckInS: number;
+  /** set while somebody works on it (lifecycle 7) */
+  maintenance?: Maintenance | null;
   checkInS: number;
   /** revision that the device reports */
   settingsRevision: number;

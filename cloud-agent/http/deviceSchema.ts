@@ -48,6 +48,11 @@ export const device = Type.Object({
     sinceMs: orNull(time("since when it is on, or off")),
     promisedS: orNull(Type.Number({ description: "seconds it promised to come within" })),
   }),
+  maintenance: orNull(
+    Type.Object({
+      ...{ reason: Type.String(), person: Type.String(), sinceMs: time(), untilMs: time() },
+    }),
+  ),
   nextCheckInS: Type.Integer(),
   checkInS: Type.Integer(),
   settingsRevision: Type.Integer(),

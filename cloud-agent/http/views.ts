@@ -20,6 +20,7 @@ export function deviceView(device: DeviceRecord, steadyMs: number) {
   return {
     ...device,
     ...{ model, board, hardwareRev, batch, classId, bornAt },
+    maintenance: device.maintenance ?? null,
     presence: presenceOf(device, steadyMs),
     lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",
     wantedSettings: device.wantedSettings ?? null,

@@ -11,6 +11,7 @@ import type {
   VitalsRecord,
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
+import { eraseRows } from "./eraseRows.ts";
 import type { Tables } from "./schema.ts";
 import { SqlDocuments } from "./sqlDocuments.ts";
 import {
@@ -366,6 +367,10 @@ export class SqlTx implements Tx {
     return documents(
       await this.#db.selectFrom("tokens").select("document").orderBy("id").execute(),
     );
+  }
+
+  eraseDevice(serial: string, limit: number) {
+    return eraseRows(this.#db, serial, limit);
   }
 
   async meta(key: string): Promise<string | null> {

@@ -104,6 +104,12 @@ export interface Tx {
   putToken(token: TokenRecord): Promise<void>;
   tokens(): Promise<TokenRecord[]>;
 
+  /** Deletes up to so many rows each of what a device measured and did. @returns counts; 0 when nothing is left */
+  eraseDevice(
+    serial: string,
+    limit: number,
+  ): Promise<{ vitals: number; spans: number; events: number }>;
+
   /** Named values. "plansRevision" changes with every put of a rollout or release. */
   meta(key: string): Promise<string | null>;
   putMeta(key: string, value: string): Promise<void>;

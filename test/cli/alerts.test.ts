@@ -74,6 +74,26 @@ describe("the commands", () => {
       /^entry .*\n0{11}1 +log +alert\.fired +waiting +0 /,
     );
   }, 120_000);
+  it("work on a device, give its data out and erase it", async () => {
+    const device = deviceRecord("SN-1", { lifecycle: 3, site: "attic" });
+    await api.store.tx((tx) => tx.putDevice(device));
+    const begin = ["device", "maintenance", "SN-1"];
+    expect(await run(...begin, "--for", "4h", "--reason", "new cell")).toBe(
+      "SN-1 is under maintenance until 2027-01-15T12:00:00Z\n",
+    );
+    expect(await run(...begin, "--end")).toBe("SN-1 is operating\n");
+    const lines = (await run("device", "export", "SN-1")).trimEnd().split("\n");
+    expect(JSON.parse(lines.at(-1)!)).toEqual({ kind: "end", counts: { device: 1, event: 2 } });
+    expect(await run("device", "export", "SN-1", "--csv", "events")).toMatch(/^id,atMs,kind,/);
+    expect(await run("device", "erase", "SN-1", "--confirm", "SN-2")).toBe(
+      "FLAG_INVALID: --confirm: expected SN-1, got SN-2. See --help.\n",
+    );
+    expect(await run("device", "erase", "SN-1", "--confirm", "SN-1")).toMatch(/^DeviceInService: /);
+    await api.store.tx((tx) => tx.putDevice({ ...device, lifecycle: 6 }));
+    expect(await run("device", "erase", "SN-1", "--confirm", "SN-1")).toBe(
+      "SN-1: 0 vitals, 0 spans, 2 events, 0 returns erased\n",
+    );
+  }, 120_000);
   it("show percentiles of the fleet, and the hours of a device", async () => {
     const atMs = Date.now() - 1000;
     api.clock.now = Date.now();

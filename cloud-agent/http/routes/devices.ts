@@ -3,6 +3,7 @@ import { WipeMode } from "../../../firmware/protocol/messages.ts";
 import { decommission, needDevice, orderRevert, relabel } from "../../core/lifecycle.ts";
 import { pageRowsDefault } from "../../core/limits.ts";
 import { wishFlags, wishSettings } from "../../core/wishes.ts";
+import { findDevices } from "../../findDevices.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import { device } from "../deviceSchema.ts";
@@ -16,14 +17,29 @@ import {
   serialParams,
   settingsBody,
   spanQuery,
+  uint32,
   vitalsPage,
 } from "../schemas.ts";
 import { deviceView } from "../views.ts";
 import { certificateRoutes } from "./certificates.ts";
 import { explainRoutes } from "./explain.ts";
+import { exportRoutes } from "./export.ts";
+import { maintenanceRoutes } from "./maintenance.ts";
 import { sunsetRoutes } from "./sunset.ts";
 
 const modes = { resale: WipeMode.Resale, return: WipeMode.Return, scrap: WipeMode.Scrap };
+
+const word = Type.Optional(Type.String({ minLength: 1, maxLength: 64 }));
+const devicesQuery = Type.Object(
+  {
+    ...pageQuery.properties,
+    lifecycle: Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
+    presence: Type.Optional(Type.Union([Type.Literal("online"), Type.Literal("offline")])),
+    ...{ site: word, group: word, tag: word, account: word, gateway: word },
+    ...{ model: word, board: word, batch: word, sequence: Type.Optional(uint32()) },
+  },
+  { additionalProperties: false },
+);
 
 /** Devices: reading them, and what a person can order. */
 export function deviceRoutes(app: Api, deps: ApiDeps): void {
@@ -32,6 +48,8 @@ export function deviceRoutes(app: Api, deps: ApiDeps): void {
   explainRoutes(app, deps);
   certificateRoutes(app, deps);
   sunsetRoutes(app, deps);
+  maintenanceRoutes(app, deps);
+  exportRoutes(app, deps);
 }
 
 function readRoutes(app: Api, deps: ApiDeps): void {
@@ -39,15 +57,8 @@ function readRoutes(app: Api, deps: ApiDeps): void {
     "/v1/devices",
     {
       schema: {
-        summary: "Devices by serial",
-        querystring: Type.Object(
-          {
-            ...pageQuery.properties,
-            lifecycle: Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
-            presence: Type.Optional(Type.Union([Type.Literal("online"), Type.Literal("offline")])),
-          },
-          { additionalProperties: false },
-        ),
+        summary: "Devices by serial; every filter that is given must match",
+        querystring: devicesQuery,
         response: {
           200: Type.Object({
             devices: Type.Array(device),
@@ -58,12 +69,9 @@ function readRoutes(app: Api, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { limit = pageRowsDefault, ...filter } = request.query;
-      const rows = await deps.store.tx((tx) => tx.devices({ ...filter, limit: limit + 1 }));
-      const page = rows.slice(0, limit);
-      const next = rows.length > limit ? page[page.length - 1]!.serial : null;
+      const { devices, next } = await findDevices(deps.store, request.query);
       const steadyMs = deps.steadyMs();
-      return { devices: page.map((one) => deviceView(one, steadyMs)), next };
+      return { devices: devices.map((one) => deviceView(one, steadyMs)), next };
     },
   );
   app.get(

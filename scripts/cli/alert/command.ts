@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import {
-  ApiError,
   type ApiFlags,
   callApi,
   columns,
   path,
+  secondsOf,
   show,
   withApiFlags,
 } from "../api/client.ts";
@@ -185,17 +185,6 @@ function linesOf(one: AlertView): string[] {
     if (run) lines.push(`      $ ${run}`);
   }
   return lines;
-}
-
-const unitS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
-
-function secondsOf(time: string): number {
-  const match = /^([1-9]\d{0,4})([mhd])$/.exec(time);
-  if (match) return Number(match[1]) * unitS[match[2]!]!;
-  throw new ApiError(
-    "FLAG_INVALID",
-    `FLAG_INVALID: --for: expected a time like 30m, 4h or 7d, got ${time}. See --help.`,
-  );
 }
 
 /** To the second, in UTC. */

@@ -46,17 +46,40 @@ export async function callApi<T>(
   path: string,
   body?: unknown,
 ): Promise<T> {
-  if (!flags.token) {
-    throw new ApiError(
-      "NO_TOKEN",
-      "NO_TOKEN: expected a token, got none. Set FLEETLING_TOKEN, or give --token.",
-    );
-  }
+  needToken(flags);
   const reply = await send(flags, method, path, body);
   const text = await reply.text();
   const value = parse(text);
   if (reply.ok) return value as T;
   throw refusal(reply.status, value, `${method} ${path}`);
+}
+
+/** Writes a reply of any length to standard output as it comes. @throws ApiError as callApi */
+export async function writeReply(flags: ApiFlags, path: string): Promise<void> {
+  needToken(flags);
+  const reply = await send(flags, "GET", path, undefined);
+  if (!reply.ok) throw refusal(reply.status, parse(await reply.text()), `GET ${path}`);
+  for await (const part of reply.body ?? []) {
+    if (process.stdout.write(part)) continue;
+    await new Promise((resolve) => process.stdout.once("drain", resolve));
+  }
+}
+
+const unitS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
+
+/** Seconds of a time as people write it: 30m, 4h or 7d. @throws ApiError FLAG_INVALID */
+export function secondsOf(time: string): number {
+  const match = /^([1-9]\d{0,4})([mhd])$/.exec(time);
+  if (match) return Number(match[1]) * unitS[match[2]!]!;
+  throw flagInvalid("--for", "a time like 30m, 4h or 7d", time || "none");
+}
+
+/** A flag whose value makes no sense. */
+export function flagInvalid(flag: string, wanted: string, got: string): ApiError {
+  return new ApiError(
+    "FLAG_INVALID",
+    `FLAG_INVALID: ${flag}: expected ${wanted}, got ${got}. See --help.`,
+  );
 }
 
 /** Prints a reply: as JSON where it was asked for, else the lines. */
@@ -82,6 +105,12 @@ export function path(parts: TemplateStringsArray, ...values: (string | number)[]
     (text, part, at) => text + part + (at < values.length ? encodeURIComponent(values[at]!) : ""),
     "",
   );
+}
+
+function needToken(flags: ApiFlags): void {
+  if (flags.token) return;
+  const text = "NO_TOKEN: expected a token, got none. Set FLEETLING_TOKEN, or give --token.";
+  throw new ApiError("NO_TOKEN", text);
 }
 
 async function send(

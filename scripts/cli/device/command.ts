@@ -1,5 +1,15 @@
 import type { Command } from "commander";
-import { type ApiFlags, callApi, columns, path, show, withApiFlags } from "../api/client.ts";
+import {
+  type ApiFlags,
+  callApi,
+  columns,
+  flagInvalid,
+  path,
+  secondsOf,
+  show,
+  withApiFlags,
+  writeReply,
+} from "../api/client.ts";
 
 interface Device {
   serial: string;
@@ -9,24 +19,43 @@ interface Device {
   lifecycleName: string;
   runningSequence: number;
   lastSeenMs: number | null;
+  maintenance: { untilMs: number } | null;
   presence: { state: string; sinceMs: number | null; promisedS: number | null };
 }
 
 const listExample = `
 Examples:
-  $ fleetling device list --offline
+  $ fleetling device list --offline --site attic
+  $ fleetling device list --board puckjs --sequence 12
   $ fleetling device list --json | jq .devices[].serial
 `;
 
-/** Adds `fleetling device list`. */
+const maintenanceExample = `
+Examples:
+  $ fleetling device maintenance PUCK-0042 --for 4h --reason "new cell"
+  $ fleetling device maintenance PUCK-0042 --end
+`;
+
+/** Adds `fleetling device list | maintenance | export | erase`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
+  registerMaintenance(device);
+  registerData(device);
   withApiFlags(device.command("list"))
     .description("Devices with their presence: online, late, offline, or unwatched")
     .option("--offline", "only those that broke their promise to come again")
+    .option("--site <site>")
+    .option("--group <group>")
+    .option("--tag <tag>")
+    .option("--account <account>")
+    .option("--gateway <id>", "that came through it last")
+    .option("--model <model>")
+    .option("--board <board>")
+    .option("--batch <batch>")
+    .option("--sequence <n>", "that run this release")
     .addHelpText("after", listExample)
-    .action(async (flags: ApiFlags & { offline?: boolean }) => {
-      const devices = await allDevices(flags, flags.offline ? "offline" : null);
+    .action(async (flags: ListFlags) => {
+      const devices = await allDevices(flags);
       const head = [
         "serial",
         "state",
@@ -45,10 +74,77 @@ export function register(program: Command): void {
     });
 }
 
-/** All pages. @param presence null for any */
-async function allDevices(flags: ApiFlags, presence: "offline" | null): Promise<Device[]> {
+function registerMaintenance(device: Command): void {
+  withApiFlags(device.command("maintenance"))
+    .description("Work on a device: no offers and no alerts until the end")
+    .argument("<serial>")
+    .option("--for <time>", "30m, 4h or 7d")
+    .option("--reason <text>", "why; goes into the log")
+    .option("--end", "end it now")
+    .addHelpText("after", maintenanceExample)
+    .action(
+      async (
+        serial: string,
+        flags: ApiFlags & { for?: string; reason?: string; end?: boolean },
+      ) => {
+        const place = path`/v1/devices/${serial}/maintenance`;
+        if (flags.end) {
+          const ended = await callApi<Device>(flags, "DELETE", place);
+          return show(flags, ended, [`${serial} is ${ended.lifecycleName}`]);
+        }
+        const { reason } = flags;
+        if (!reason) throw flagInvalid("--reason", "a text", "none");
+        const body = { forS: secondsOf(flags.for ?? ""), reason };
+        const begun = await callApi<Device>(flags, "PUT", place, body);
+        const until = timeText(begun.maintenance!.untilMs);
+        show(flags, begun, [`${serial} is under maintenance until ${until}`]);
+      },
+    );
+}
+
+function registerData(device: Command): void {
+  withApiFlags(device.command("export"))
+    .description("All that is stored of a device, as JSON lines on standard output")
+    .argument("<serial>")
+    .option("--csv <table>", "vitals, hours, days or events as CSV instead")
+    .addHelpText("after", "\nExample:\n  $ fleetling device export PUCK-0042 > PUCK-0042.jsonl\n")
+    .action(async (serial: string, flags: ApiFlags & { csv?: string }) => {
+      const query = flags.csv === undefined ? "" : path`?format=csv&part=${flags.csv}`;
+      await writeReply(flags, path`/v1/devices/${serial}/export` + query);
+    });
+  withApiFlags(device.command("erase"))
+    .description(
+      "Erase what is stored of a retired or unclaimed device; birth and certificates stay",
+    )
+    .argument("<serial>")
+    .requiredOption("--confirm <serial>", "the serial again: there is no way back")
+    .addHelpText("after", "\nExample:\n  $ fleetling device erase PUCK-0042 --confirm PUCK-0042\n")
+    .action(async (serial: string, flags: ApiFlags & { confirm: string }) => {
+      if (flags.confirm !== serial) throw flagInvalid("--confirm", serial, flags.confirm);
+      const place = path`/v1/devices/${serial}/data`;
+      const gone = await callApi<Record<string, number>>(flags, "DELETE", place);
+      const words = Object.entries(gone).map(([name, count]) => `${count} ${name}`);
+      show(flags, gone, [`${serial}: ${words.join(", ")} erased`]);
+    });
+}
+
+const filterNames = [
+  ...(["site", "group", "tag", "account", "gateway"] as const),
+  ...(["model", "board", "batch", "sequence"] as const),
+];
+type ListFlags = ApiFlags & { offline?: boolean } & {
+  [name in (typeof filterNames)[number]]?: string;
+};
+
+/** All pages of the devices that the flags mean. */
+async function allDevices(flags: ListFlags): Promise<Device[]> {
   const devices: Device[] = [];
-  const filter = presence === null ? "" : path`&presence=${presence}`;
+  const named = filterNames.flatMap((name) => {
+    const value = flags[name];
+    return value === undefined ? [] : [path`&${name}=${value}`];
+  });
+  if (flags.offline) named.push("&presence=offline");
+  const filter = named.join("");
   for (let after: string | null = ""; after !== null; ) {
     const from = after === "" ? "" : path`&after=${after}`;
     const page: { devices: Device[]; next: string | null } = await callApi(

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import {
-  ApiError,
   type ApiFlags,
   callApi,
   columns,
+  flagInvalid,
   path,
   show,
   withApiFlags,
@@ -88,10 +88,7 @@ export function register(program: Command): void {
 function sinceMs(days: string): number {
   const count = Number(days);
   if (days !== "" && count > 0 && count <= 366) return Math.floor(Date.now() - count * 86_400_000);
-  throw new ApiError(
-    "FLAG_INVALID",
-    `FLAG_INVALID: --days: expected a number above 0 and up to 366, got ${days}. See --help.`,
-  );
+  throw flagInvalid("--days", "a number above 0 and up to 366", days || "none");
 }
 
 /** At most one decimal. */

@@ -60,6 +60,7 @@ describe("reading devices", () => {
       resetReason: 0,
       lastSeenMs: null,
       presence: { state: "unwatched", sinceMs: null, promisedS: null },
+      maintenance: null,
       nextCheckInS: 0,
       checkInS: 60,
       settingsRevision: 0,

@@ -69,8 +69,8 @@ export function errorFindings(
     counts.set(event.serial, [...(counts.get(event.serial) ?? []), event]);
   }
   return [...counts].flatMap(([serial, own]) => {
-    if (own.length < perHour) return [];
     const device = devices.get(serial);
+    if (own.length < perHour || device?.lifecycle === Lifecycle.Maintenance) return [];
     const kinds = [...new Set(own.map(({ kind }) => kind))].join(", ");
     return [
       {

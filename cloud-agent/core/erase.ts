@@ -1,0 +1,69 @@
+/** Erases what is stored of a device that has left: what it measured, what it did, whose it was and where. Its birth and
+ *  its certificates stay, because they prove what was made and that it was wiped; so does one event with the counts. */
+import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import type { Tx } from "../storage/store.ts";
+import { AgentCode, AgentError } from "./errors.ts";
+import { needDevice } from "./lifecycle.ts";
+import { type RmaRecord, rmas } from "./quality/rma.ts";
+
+/** Rows of one transaction: check-ins come in between. */
+export const erasedAtOnceMax = 2_000;
+
+export interface ErasedCounts {
+  vitals: number;
+  spans: number;
+  events: number;
+  returns: number;
+}
+
+/** Erases the next portion. @returns what went; all zero when nothing is left
+ *  @throws AgentError UnknownDevice, DeviceInService unless it is released or retired */
+export async function eraseNext(tx: Tx, serial: string): Promise<ErasedCounts> {
+  const { lifecycle } = await needDevice(tx, serial);
+  if (lifecycle !== Lifecycle.Retired && lifecycle !== Lifecycle.Released) {
+    throw new AgentError(
+      AgentCode.DeviceInService,
+      `device ${serial}: expected a retired or unclaimed one, it is in service or leaving`,
+    );
+  }
+  const rows = await tx.eraseDevice(serial, erasedAtOnceMax);
+  const notes = await tx.documents.list(rmas, { ref: serial, limit: erasedAtOnceMax });
+  let returns = 0;
+  for (const { id, value } of notes) {
+    const blank = withoutNotes(value);
+    if (JSON.stringify(blank) === JSON.stringify(value)) continue;
+    await tx.documents.put(rmas, { id, ref: serial, value: blank });
+    returns++;
+  }
+  return { ...rows, returns };
+}
+
+/** Blanks the record and notes that it was done. */
+export async function endErasure(
+  tx: Tx,
+  input: { serial: string; person: string; counts: ErasedCounts },
+  nowMs: number,
+): Promise<void> {
+  const { serial, person, counts } = input;
+  const device = await needDevice(tx, serial);
+  await tx.putDevice({
+    ...device,
+    ...{ account: null, group: null, site: null, tags: [] },
+    ...{ lastFailed: null, refused: null, download: null, wantedSettings: null },
+    settingsRefused: {},
+  });
+  const { vitals, spans, events, returns } = counts;
+  const text = `${person} erased what was stored of ${serial}: ${vitals} samples, ${spans} hours and days, ${events} events, notes of ${returns} returns.`;
+  await tx.appendEvent({ kind: "dataErased", serial, text, data: { ...counts, person } }, nowMs);
+}
+
+/** Counts of failures need the code and the parts; what people wrote goes. */
+function withoutNotes(record: RmaRecord): RmaRecord {
+  const { teardown } = record;
+  return {
+    ...record,
+    ...{ notes: "", person: "" },
+    found: { ...record.found, lastVitals: null, lastFailed: null },
+    teardown: teardown && { ...teardown, finding: "", person: "" },
+  };
+}
