@@ -237,6 +237,7 @@ function keepFleet(parts: {
   ];
   return {
     async stop() {
+      sender.stop();
       await Promise.all(stops.map((stop) => stop()));
       host.stop();
     },

@@ -1,6 +1,6 @@
 /** Sends what is due in the outbox, again and again. All state is in the store: an agent killed between sending and noting
  *  it sends once more, under the same id. */
-import { sentPerTurnMax } from "../core/outbox/limits.ts";
+import { answerMsMax, sentPerTurnMax } from "../core/outbox/limits.ts";
 import {
   dueEntries,
   forgetEnded,
@@ -19,16 +19,20 @@ export function createSender(deps: {
   steadyMs(): number;
   log: Log;
   outputs: Output[];
-}): { turn(): Promise<void> } {
+}): { turn(): Promise<void>; stop(): void } {
   const { store, log } = deps;
+  let isStopped = false;
   const outputs = new Map(deps.outputs.map((output) => [output.name, output]));
   const now = () => ({ steadyMs: deps.steadyMs(), wallMs: deps.clock.nowMs() });
 
-  /** Ends with the first failure: an output that is down costs one attempt a turn. */
+  /** Ends with the first failure: an output that is down costs one attempt a turn, and a slow one holds up the others for
+   *  no longer than one that does not answer. */
   async function sendTo(name: string): Promise<void> {
     const output = outputs.get(name);
     const due = await store.tx((tx) => dueEntries(tx, name, deps.steadyMs(), sentPerTurnMax));
+    const untilMs = deps.steadyMs() + answerMsMax;
     for (const entry of due) {
+      if (isStopped || deps.steadyMs() > untilMs) return;
       const outcome: Outcome = output
         ? await output.send(entry)
         : { isDelivered: false, error: "no output of this name is configured" };
@@ -40,6 +44,10 @@ export function createSender(deps: {
   }
 
   return {
+    /** No entry is begun after it; the one that is under way still ends. */
+    stop() {
+      isStopped = true;
+    },
     /** Never throws: what could not be noted is told in the log and sent again. */
     async turn() {
       try {

@@ -222,6 +222,27 @@ describe("an entry", () => {
     const bodies = receiver.received.map(({ body }) => body);
     expect(bodies).toEqual(['{"n":1}', '{"n":4}', '{"n":1}', '{"n":2}']);
   });
+  it("waits for the next turn behind an output that is slow, and for the next start behind a stop", async () => {
+    const sent: string[] = [];
+    const slow: Output = {
+      name: "slow",
+      send: async ({ id }) => {
+        sent.push(id);
+        nowMs += 6_000;
+        return { isDelivered: true };
+      },
+    };
+    for (const stream of ["a", "b", "c"]) await put("slow", {}, stream);
+    const sender = createSender({ store, clock, log, steadyMs: () => nowMs, outputs: [slow] });
+    await sender.turn();
+    expect(sent).toHaveLength(2);
+    sender.stop();
+    await sender.turn();
+    expect(sent).toHaveLength(2);
+    extra = [slow];
+    await turn();
+    expect(sent).toHaveLength(3);
+  });
   it("for an output that is not configured waits until it is", async () => {
     await put("pager");
     await turn();
