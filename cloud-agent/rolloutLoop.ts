@@ -88,7 +88,8 @@ async function stepWith(
     const before = await tx.rollout(seen.id);
     if (!before || !needsStep(before)) return null;
     const release = await needRelease(tx, before.policy.sequence);
-    const step = stepRollout(before, { devices, vitals, release }, nowMs);
+    const releases = await tx.releases();
+    const step = stepRollout(before, { devices, vitals, release, releases }, nowMs);
     const applied = await applyStep(tx, before, step, { random: deps.random, nowMs });
     return { ...applied, isLookDue: step.isLookDue === true };
   });

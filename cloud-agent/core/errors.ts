@@ -35,6 +35,10 @@ export const enum AgentCode {
   KeyFileInvalid = 652,
   ProductInvalid = 660,
   PromiseBroken = 661,
+  PolicyFileInvalid = 670,
+  ApprovalMissing = 671,
+  ConsentNotAsked = 672,
+  ConsentNotOwner = 673,
   MetricUnknown = 690,
   AlertSettingsInvalid = 691,
   AlertClosed = 692,
@@ -291,6 +295,26 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "PromiseBroken",
     status: 409,
     next: "A promise to customers may only be lengthened; give the promised day or a later one.",
+  },
+  [AgentCode.PolicyFileInvalid]: {
+    name: "PolicyFileInvalid",
+    status: 422,
+    next: "Correct the lines named; fleetling rollout schema prints what a policy file may hold.",
+  },
+  [AgentCode.ApprovalMissing]: {
+    name: "ApprovalMissing",
+    status: 409,
+    next: "Have others than the author approve it, by their own tokens: fleetling rollout approve ID.",
+  },
+  [AgentCode.ConsentNotAsked]: {
+    name: "ConsentNotAsked",
+    status: 409,
+    next: "Read /v1/devices/{serial}/next: only what an open wave asks for can be answered.",
+  },
+  [AgentCode.ConsentNotOwner]: {
+    name: "ConsentNotOwner",
+    status: 403,
+    next: "Only the account that the device is claimed for can answer.",
   },
   [AgentCode.MetricUnknown]: {
     name: "MetricUnknown",

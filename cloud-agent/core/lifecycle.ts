@@ -5,6 +5,7 @@ import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 import type { Random } from "./ports.ts";
 import type { DeviceRecord } from "./records.ts";
+import { isZone } from "./rollout/zone.ts";
 
 export interface Edge {
   random: Random;
@@ -137,18 +138,27 @@ export interface Labels {
   group?: string | null;
   site?: string | null;
   tags?: string[];
+  /** IANA name or "+02:00": its nights and windows are there */
+  timeZone?: string | null;
   /** seconds between check-ins that the device is asked to keep */
   checkInS?: number;
 }
 
 /** Changes what the fleet's people call a device. What is left out stays.
- *  @throws AgentError UnknownDevice */
+ *  @throws AgentError UnknownDevice, RequestInvalid */
 export async function relabel(
   tx: Tx,
   request: { serial: string; labels: Labels; person: string },
   nowMs: number,
 ): Promise<DeviceRecord> {
   const device = await needDevice(tx, request.serial);
+  const { timeZone } = request.labels;
+  if (typeof timeZone === "string" && !isZone(timeZone)) {
+    throw new AgentError(
+      AgentCode.RequestInvalid,
+      `device ${device.serial}: expected a time zone like Europe/Berlin or +02:00, got "${timeZone}"`,
+    );
+  }
   const labelled: DeviceRecord = { ...device, ...request.labels };
   await tx.putDevice(labelled);
   await tx.appendEvent(

@@ -3,6 +3,7 @@ import type { DeclaredSettings } from "../../firmware/protocol/host/settings.ts"
 import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Maintenance } from "./maintenance.ts";
 import type { Presence } from "./presence/presence.ts";
+import type { Penalty } from "./rollout/penalty.ts";
 
 /** What the agent knows of one device. Truth comes from check-ins: running* and slot fields are only ever set from an
  *  authenticated CHECKIN, never because an order was sent. */
@@ -25,6 +26,8 @@ export interface DeviceRecord {
   group: string | null;
   site: string | null;
   tags: string[];
+  /** where it stands: IANA name or "+02:00"; absent or null: nobody told */
+  timeZone?: string | null;
   runningSequence: number;
   /** hex, 8 bytes */
   runningDigest: string;
@@ -64,6 +67,12 @@ export interface DeviceRecord {
     log?: string;
   } | null;
   refused: { sequence: number; code: number } | null;
+  /** when it told that refusal; absent in records from before */
+  refusedMs?: number | null;
+  /** the release that its app puts off, and since when; null or absent when it does not */
+  deferred?: { sequence: number; sinceMs: number } | null;
+  /** failures of late, and until when it is left alone */
+  penalty?: Penalty | null;
   download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
   zombieContacts: number;
   brokerCounter: number;
@@ -117,6 +126,8 @@ export interface ReleaseRecord {
   endOfLife?: string;
   disposal?: string;
   publishedMs: number;
+  /** true: devices below it have to confirm it before anything higher */
+  mustPass?: boolean;
   poisonedMs: number | null;
   poisonReason: string | null;
 }

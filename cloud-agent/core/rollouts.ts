@@ -6,24 +6,38 @@ import { AgentCode, AgentError } from "./errors.ts";
 import { type Edge, newOrderId } from "./lifecycle.ts";
 import { devicesPerReadMax } from "./limits.ts";
 import { needRelease } from "./releases.ts";
+import { approveRollout } from "./rollout/approvals.ts";
 import {
   abortRollout,
   draftRollout,
   pauseRollout,
+  promoteByHand,
   resumeRollout,
   startRollout,
 } from "./rollout/control.ts";
 import { factsOf } from "./rollout/facts.ts";
-import { parsePolicy, validatePolicy } from "./rollout/policy.ts";
-import type { DeviceFacts, RolloutRecord, RolloutStep, RolloutView } from "./rollout/types.ts";
+import { penalise } from "./rollout/penalty.ts";
+import { inEmergency } from "./rollout/policy/emergency.ts";
+import { checkPassThrough, parsePolicy, validatePolicy } from "./rollout/policy.ts";
+import type {
+  DeviceFacts,
+  RolloutEffect,
+  RolloutRecord,
+  RolloutStep,
+  RolloutView,
+} from "./rollout/types.ts";
 import { summaryOf, type VitalsSummary } from "./rollout/verdict/summary.ts";
 import type { VitalsWanted } from "./rollout/verdict/wanted.ts";
+import { timeWords } from "./rollout/words.ts";
 
 export type RolloutAction =
+  /** approver: a person whose own token says start, and so approves it; null: started without approving */
   | { verb: "start"; approver: string | null }
+  | { verb: "approve" }
   | { verb: "pause" }
   | { verb: "resume" }
-  | { verb: "abort"; confirmed: "keep" | "revert" };
+  | { verb: "promote"; reason: string }
+  | { verb: "abort"; confirmed: "keep" | "revert"; toSequence?: number };
 
 /** A stored step, and the devices that have something new waiting for them. */
 export interface AppliedStep {
@@ -39,8 +53,9 @@ export async function createRollout(
   request: { policy: Record<string, unknown>; person: string },
   edge: Edge,
 ): Promise<RolloutRecord> {
-  const policy = parsePolicy({ author: request.person, ...request.policy });
-  const release = await needRelease(tx, policy.sequence);
+  const written = parsePolicy({ author: request.person, ...request.policy });
+  const release = await needRelease(tx, written.sequence);
+  const policy = inEmergency(written, release);
   if (release.poisonedMs !== null) {
     throw new AgentError(
       Code.ImagePoisoned,
@@ -48,7 +63,9 @@ export async function createRollout(
     );
   }
   validatePolicy(policy, release, edge.nowMs);
-  const record = draftRollout(Buffer.from(edge.random.bytes(6)).toString("hex"), policy);
+  checkPassThrough(policy, await tx.releases());
+  const id = Buffer.from(edge.random.bytes(6)).toString("hex");
+  const record = { ...draftRollout(id, policy), writtenBy: request.person };
   await tx.putRollout(record);
   await tx.appendEvent(
     {
@@ -79,16 +96,13 @@ export async function actOnRollout(
 ): Promise<AppliedStep> {
   const { action, person } = request;
   const stored = await needRollout(tx, request.id);
-  const before =
-    action.verb === "start" && action.approver !== null
-      ? { ...stored, policy: { ...stored.policy, approver: action.approver } }
-      : stored;
   const view: RolloutView = {
     devices: await allFacts(tx),
     vitals: null,
-    release: await needRelease(tx, before.policy.sequence),
+    release: await needRelease(tx, stored.policy.sequence),
+    releases: await tx.releases(),
   };
-  return applyStep(tx, stored, step(before, view, action, person, edge.nowMs), edge);
+  return applyStep(tx, stored, step(stored, view, action, person, edge.nowMs), edge);
 }
 
 function step(
@@ -99,14 +113,22 @@ function step(
   nowMs: number,
 ): RolloutStep {
   switch (action.verb) {
-    case "start":
-      return startRollout(record, view, nowMs);
+    case "start": {
+      if (action.approver === null) return startRollout(record, view, nowMs);
+      const approved = approveRollout(record, action.approver, nowMs);
+      const started = startRollout(approved.record, view, nowMs);
+      return { ...started, effects: [...approved.effects, ...started.effects] };
+    }
+    case "approve":
+      return approveRollout(record, person, nowMs);
+    case "promote":
+      return promoteByHand(record, view, nowMs, person, action.reason);
     case "pause":
       return pauseRollout(record, view, nowMs, person);
     case "resume":
       return resumeRollout(record, view, nowMs, person);
     case "abort":
-      return abortRollout(record, view, nowMs, person, action.confirmed);
+      return abortRollout(record, view, nowMs, person, action.confirmed, action.toSequence ?? null);
   }
 }
 
@@ -156,6 +178,9 @@ export async function applyStep(
           changedSerials.push(effect.serial);
         }
         break;
+      case "failure":
+        await notePenalty(tx, record, effect, edge.nowMs);
+        break;
       case "poison":
         await poison(tx, record, effect.sequence, effect.reason, edge.nowMs);
         break;
@@ -198,6 +223,24 @@ async function orderBack(
     edge.nowMs,
   );
   return true;
+}
+
+/** One failure more on the device's own account; in the box nobody offers it anything. */
+async function notePenalty(
+  tx: Tx,
+  record: RolloutRecord,
+  failure: Extract<RolloutEffect, { kind: "failure" }>,
+  nowMs: number,
+): Promise<void> {
+  const { serial, sequence, rule } = failure;
+  const device = await tx.device(serial);
+  if (!device) return;
+  const penalty = penalise(device.penalty ?? null, sequence, rule, nowMs);
+  await tx.putDevice({ ...device, penalty });
+  if (penalty.untilMs === null || penalty.untilMs === device.penalty?.untilMs) return;
+  const text = `${serial} failed ${rule.failures} times and is left alone until ${timeWords(penalty.untilMs)}.`;
+  const event = { kind: "deviceBoxed", serial, sequence, rolloutId: record.id, text };
+  await tx.appendEvent(event, nowMs);
 }
 
 function isGone(lifecycle: number): boolean {

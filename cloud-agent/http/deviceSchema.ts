@@ -31,6 +31,7 @@ export const device = Type.Object({
   group: orNull(Type.String()),
   site: orNull(Type.String()),
   tags: Type.Array(Type.String()),
+  timeZone: Type.Optional(orNull(Type.String())),
   claimIntentUntilMs: orNull(time()),
   runningSequence: uint32(),
   runningDigest: Type.String({ description: "first 8 bytes, hex" }),
@@ -81,6 +82,15 @@ export const device = Type.Object({
     }),
   ),
   refused: orNull(Type.Object({ sequence: uint32(), code: Type.Integer() })),
+  deferred: Type.Optional(orNull(Type.Object({ sequence: uint32(), sinceMs: time() }))),
+  penalty: Type.Optional(
+    orNull(
+      Type.Object({
+        failures: Type.Array(Type.Object({ atMs: time(), sequence: uint32() })),
+        untilMs: orNull(time()),
+      }),
+    ),
+  ),
   download: orNull(
     Type.Object({ sequence: uint32(), bytesDone: Type.Integer(), sizeBytes: Type.Integer() }),
   ),

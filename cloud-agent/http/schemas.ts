@@ -140,6 +140,9 @@ export const labelsBody = Type.Object(
     group: Type.Optional(orNull(text(64))),
     site: Type.Optional(orNull(text(64))),
     tags: Type.Optional(Type.Array(text(64), { maxItems: 16, uniqueItems: true })),
+    timeZone: Type.Optional(
+      orNull(Type.String({ maxLength: 64, description: "Europe/Berlin, or +02:00" })),
+    ),
     checkInS: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
   },
   closed,
@@ -202,6 +205,7 @@ export const release = Type.Object({
   supportUntil: Type.Optional(Type.String({ description: "ISO date" })),
   endOfLife: Type.Optional(Type.String({ description: "ISO date" })),
   disposal: Type.Optional(Type.String()),
+  mustPass: Type.Optional(Type.Boolean()),
   publishedMs: time(),
   poisonedMs: orNull(time()),
   poisonReason: orNull(Type.String()),
@@ -301,6 +305,21 @@ export const rollout = Type.Object({
     ),
   ),
   acknowledgedVitals: Type.Optional(Type.Array(Type.String())),
+  writtenBy: Type.Optional(Type.String()),
+  approvals: Type.Optional(Type.Array(Type.Object({ person: Type.String(), atMs: time() }))),
+  revertTo: Type.Optional(orNull(Type.Integer())),
+  consents: Type.Optional(
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        askedMs: time(),
+        answer: orNull(Type.String({ description: "yes or notNow" })),
+        by: orNull(Type.String()),
+        answeredMs: orNull(time()),
+        untilMs: orNull(time()),
+      }),
+    ),
+  ),
   progress: Type.Optional(
     Type.Record(
       Type.String(),
@@ -311,6 +330,9 @@ export const rollout = Type.Object({
         cause: orNull(Type.String()),
         acknowledged: orNull(Type.String()),
         revertOrderedMs: orNull(time()),
+        via: Type.Optional(orNull(Type.Integer({ description: "passed through first" }))),
+        tries: Type.Optional(Type.Integer()),
+        retryAtMs: Type.Optional(orNull(time())),
       }),
     ),
   ),

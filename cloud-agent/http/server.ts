@@ -9,6 +9,7 @@ import type { Api, ApiDeps } from "./deps.ts";
 import { errorHandler } from "./problems.ts";
 import { alertRoutes } from "./routes/alerts.ts";
 import { claimRoutes } from "./routes/claims.ts";
+import { consentRoutes } from "./routes/consents.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -50,6 +51,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     releaseRoutes,
     leaseRoutes,
     rolloutRoutes,
+    consentRoutes,
     eventRoutes,
     summaryRoutes,
     tokenRoutes,

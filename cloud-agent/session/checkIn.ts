@@ -32,7 +32,7 @@ export async function takeCheckIn(
       "vitals that are not [min, max, last] were left out",
     );
   }
-  const known = withFacts(device, checkIn.info);
+  const known = withFacts(device, checkIn.info, incoming.nowMs);
   const keySet = await nextKeySet(tx, known);
   const told = keySet ? await noteKeySetOffer(tx, known, keySet, incoming.nowMs) : known;
   // Its first contact after a key set is for the key set alone: a device fetches one thing at a time.
@@ -160,7 +160,11 @@ function isSameRefusal(before: DeviceRecord, refused: { sequence: number; code: 
   return before.refused?.sequence === refused.sequence && before.refused.code === refused.code;
 }
 
-function withFacts(device: DeviceRecord, info: CheckInInfo): DeviceRecord {
+function withFacts(device: DeviceRecord, info: CheckInInfo, nowMs: number): DeviceRecord {
+  const { refused } = info;
+  const isNewRefusal = refused !== null && !isSameRefusal(device, refused);
+  // Put off is over when it runs.
+  const isTaken = device.deferred?.sequence === info.runningSequence;
   return {
     ...device,
     runningSequence: info.runningSequence,
@@ -178,7 +182,9 @@ function withFacts(device: DeviceRecord, info: CheckInInfo): DeviceRecord {
     // Recovery does not tell it.
     isSunset: info.slotState === SlotState.Recovery ? device.isSunset : info.isSunset,
     lastFailed: info.failed && { ...info.failed, digest: hex(info.failed.digest) },
-    refused: info.refused,
+    refused,
+    ...(isNewRefusal ? { refusedMs: nowMs } : {}),
+    ...(isTaken ? { deferred: null } : {}),
     download: info.download,
   };
 }

@@ -157,12 +157,19 @@ async function takeEvent(
     await appendReport(step, device, event, "updateStarted", "The download began.");
     return { ...device, download: { sequence, bytesDone: 0, sizeBytes: 0 } };
   }
+  const { refused } = device;
+  if (refused?.sequence === sequence && refused.code === code) {
+    // The same once more: a further try failed like the one before.
+    return { ...device, refusedMs: step.incoming.nowMs };
+  }
   if (sequence > 0 && refusesUpdate(code)) {
-    const { refused } = device;
-    if (refused?.sequence === sequence && refused.code === code) return device;
     const text = `The device refused release ${sequence} with code ${code}.`;
     await appendReport(step, device, event, "updateRefused", text);
-    return { ...device, refused: { sequence, code } };
+    return { ...device, refused: { sequence, code }, refusedMs: step.incoming.nowMs };
+  }
+  if (code === Code.UpdateDeferred && sequence > 0 && device.deferred?.sequence !== sequence) {
+    await appendReport(step, device, event, "updateDeferred", "The app puts the restart off.");
+    return { ...device, deferred: { sequence, sinceMs: step.incoming.nowMs } };
   }
   await appendReport(step, device, event, "deviceReported", event.text || `Code ${code}.`);
   return device;

@@ -12,6 +12,7 @@ import { register as registerOutbox } from "./outbox/command.ts";
 import { register as registerProduct } from "./product/command.ts";
 import { register as registerQuality } from "./quality/command.ts";
 import { register as registerRelease } from "./release/command.ts";
+import { register as registerRollout } from "./rollout/command.ts";
 import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
 import { register as registerVitals } from "./vitals/command.ts";
 
@@ -30,6 +31,7 @@ export function createProgram(): Command {
     registerKm,
     registerBuild,
     registerRelease,
+    registerRollout,
     registerGateway,
     registerVerifyWipe,
     registerDevice,

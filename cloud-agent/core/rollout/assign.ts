@@ -1,4 +1,6 @@
+import { matches } from "./facts.ts";
 import { holdBackBoardDevicesMin } from "./limits.ts";
+import type { WaveSize } from "./policyTypes.ts";
 import type { DeviceFacts, RolloutPolicy, RolloutRecord } from "./types.ts";
 
 export interface Assignment {
@@ -59,8 +61,14 @@ export function assignWaves(
   const last = policy.waves.length - 1;
   const assigned: Record<string, number> = {};
   policy.waves.slice(0, last).forEach((wave, index) => {
-    const perBoard = Math.max(leastPerBoard, perBoardOf(wave.size));
+    const perBoard = Math.max(index === 0 ? leastPerBoard : 0, perBoardOf(wave.size));
     const count = prefixOf(wave.size, devices.length);
+    const { size } = wave;
+    if ("filter" in size) {
+      for (const { device } of ranked) {
+        if (matches(size.filter, device)) assigned[device.serial] ??= index;
+      }
+    }
     for (let at = 0; at < order.length; at++) {
       const entry = order[at]!;
       if (at >= count && entry.boardRank >= perBoard) {
@@ -86,19 +94,26 @@ export function waveForNewcomer(
   const { waves, salt } = record.policy;
   const last = waves.length - 1;
   const percent = stablePlace(device.serial, salt) * 100;
-  const own = waves.findIndex((wave) => "percent" in wave.size && percent < wave.size.percent);
+  const own = waves.findIndex(({ size }) =>
+    "filter" in size ? matches(size.filter, device) : "percent" in size && percent < size.percent,
+  );
   return Math.min(last, Math.max(record.wave + 1, own < 0 ? last : own));
 }
 
 function rank(policy: RolloutPolicy, devices: DeviceFacts[], nowMs: number): Ranked[] {
+  // A canary wave by filter holds every board kind too: of a board, its own devices are picked first.
+  const first = policy.waves[0]!.size;
+  const isFirst = (device: DeviceFacts) => "filter" in first && matches(first.filter, device);
   const ranked = devices.map((device) => ({
     device,
     place: stablePlace(device.serial, policy.salt),
     isSilent: isSilent(policy, device, nowMs),
+    isFirst: isFirst(device),
     boardRank: 0,
   }));
   ranked.sort(
     (left, right) =>
+      Number(right.isFirst) - Number(left.isFirst) ||
       Number(left.isSilent) - Number(right.isSilent) ||
       left.place - right.place ||
       (left.device.serial < right.device.serial ? -1 : 1),
@@ -115,6 +130,8 @@ function rank(policy: RolloutPolicy, devices: DeviceFacts[], nowMs: number): Ran
  *  waves meet them last. */
 function holdBackOf(policy: RolloutPolicy, ranked: Ranked[], picksPerBoard: number): Set<string> {
   const held = new Set<string>();
+  const filters = policy.waves.flatMap(({ size }) => ("filter" in size ? [size.filter] : []));
+  const isNamed = ({ device }: Ranked) => filters.some((filter) => matches(filter, device));
   if (policy.holdBackShare === 0 || policy.waves.length < 2) return held;
   const byBoard = new Map<string, Ranked[]>();
   for (const entry of ranked) {
@@ -127,18 +144,18 @@ function holdBackOf(policy: RolloutPolicy, ranked: Ranked[], picksPerBoard: numb
     const wanted = Math.max(least, Math.round(policy.holdBackShare * list.length));
     // At least one device per board stays for the waves, or the board would have no early evidence at all.
     const free = list.slice(Math.max(1, picksPerBoard)).reverse();
-    const awake = free.filter((entry) => !entry.isSilent);
-    const asleep = free.filter((entry) => entry.isSilent);
+    const awake = free.filter((entry) => !entry.isSilent && !isNamed(entry));
+    const asleep = free.filter((entry) => entry.isSilent && !isNamed(entry));
     for (const entry of [...awake, ...asleep].slice(0, wanted)) held.add(entry.device.serial);
   }
   return held;
 }
 
-function perBoardOf(size: RolloutPolicy["waves"][number]["size"]): number {
+function perBoardOf(size: WaveSize): number {
   return "perBoard" in size ? size.perBoard : 0;
 }
 
-function prefixOf(size: RolloutPolicy["waves"][number]["size"], total: number): number {
+function prefixOf(size: WaveSize, total: number): number {
   if ("count" in size) return size.count;
   // Rounded up, so that no percentage above zero is an empty wave; the small term undoes binary fractions (7 % of 100).
   return "percent" in size ? Math.ceil((size.percent * total) / 100 - 1e-9) : 0;

@@ -1,7 +1,9 @@
 import { Code } from "../../../firmware/protocol/errors.ts";
 import { AgentCode, AgentError } from "../errors.ts";
-import { rolloutEvent, takeBack, withdrawals } from "./halt.ts";
-import { validatePolicy } from "./policy.ts";
+import { expectApproved } from "./approvals.ts";
+import { rolloutEvent, stuckEvents, takeBack, withdrawals } from "./halt.ts";
+import { canaryShareMax, singleWaveDevicesMax } from "./limits.ts";
+import { checkPassThrough, validatePolicy } from "./policy.ts";
 import { openNextWave, stepRollout } from "./step.ts";
 import { assignAtStart, survey } from "./survey.ts";
 import type {
@@ -43,8 +45,10 @@ export function draftRollout(id: string, policy: RolloutPolicy): RolloutRecord {
  *  @throws AgentError RolloutStateWrong, ImagePoisoned, RolloutPolicyInvalid, ApproverIsAuthor */
 export function startRollout(record: RolloutRecord, view: RolloutView, nowMs: number): RolloutStep {
   expectStatus(record, "start", ["draft"]);
+  expectApproved(record);
   refusePoisoned(record, view);
   validatePolicy(record.policy, view.release, nowMs);
+  checkPassThrough(record.policy, view.releases ?? []);
   const assigned = assignAtStart(record, view, nowMs);
   const count = Object.keys(assigned.assigned).length;
   if (count === 0) {
@@ -53,17 +57,46 @@ export function startRollout(record: RolloutRecord, view: RolloutView, nowMs: nu
       `target: expected at least one device with an image in release ${record.policy.sequence}, got none`,
     );
   }
+  const why = canaryOverride(assigned, count);
   const started: RolloutRecord = {
     ...assigned,
+    policy: { ...record.policy, deadlineMs: deadlineOf(record.policy, nowMs) },
     status: "running",
     startedMs: nowMs,
     waveStartedMs: nowMs,
   };
   const text = `Rollout "${record.policy.name}" of release ${record.policy.sequence} started for ${count} devices, ${started.holdBack.length} held back.`;
-  const data = { author: record.policy.author, approver: record.policy.approver };
+  const { author, approver, emergencyReason } = record.policy;
+  const approvals = (record.approvals ?? []).map(({ person }) => person);
+  const data = { author, approver, approvals, ...(emergencyReason ? { emergencyReason } : {}) };
   const event = rolloutEvent(started, "rolloutStarted", text, data);
+  const events = [event];
+  if (why !== null) {
+    const words = `Rollout "${record.policy.name}" goes without a canary wave, ${record.policy.author}: ${why}`;
+    events.push(rolloutEvent(started, "canaryOverridden", words, { ...data, reason: why }));
+  }
   const step = stepRollout(started, view, nowMs);
-  return { record: step.record, effects: [event, ...step.effects] };
+  return { record: step.record, effects: [...events, ...step.effects] };
+}
+
+/** A first wave that takes most of the fleet is no canary, whatever it is called.
+ *  @returns the reason why it goes without one, null when it has one
+ *  @throws AgentError RolloutPolicyInvalid when it has neither */
+function canaryOverride({ policy, assigned }: RolloutRecord, count: number): string | null {
+  const first = Object.values(assigned).filter((wave) => wave === 0).length;
+  if (count <= singleWaveDevicesMax || first <= canaryShareMax * count) return null;
+  if (policy.withoutCanary !== undefined) return policy.withoutCanary;
+  const most = Math.floor(canaryShareMax * count);
+  throw new AgentError(
+    AgentCode.RolloutPolicyInvalid,
+    `waves[0].size: expected at most ${most} of ${count} devices in the canary wave, got ${first}; say why in withoutCanary if it has to be`,
+  );
+}
+
+function deadlineOf({ deadlineMs, deadlineAfterMs }: RolloutPolicy, nowMs: number): number | null {
+  const after = deadlineAfterMs ?? null;
+  if (after === null) return deadlineMs;
+  return Math.min(deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + after);
 }
 
 /** Stops offering until resumed. What happens on the devices meanwhile is still noted. Pure.
@@ -101,21 +134,14 @@ export function resumeRollout(
   validatePolicy(record.policy, view.release, nowMs);
   const seen = survey(record, view, nowMs);
   const open = new Set(seen.others.map((device) => device.serial));
-  const progress: Record<string, DeviceProgress> = {};
-  const accepted = new Set(record.acknowledged);
+  const accepted = acknowledge(seen.record);
+  const progress: Record<string, DeviceProgress> = { ...accepted.record.progress };
   const effects: RolloutEffect[] = [];
-  for (const [serial, entry] of Object.entries(seen.record.progress ?? {})) {
-    const next = { ...entry };
-    progress[serial] = next;
-    if (entry.cause !== null && entry.cause !== entry.acknowledged) {
-      next.acknowledged = entry.cause;
-      accepted.add(serial);
-    }
-    if (open.has(serial)) {
-      next.offeredMs = nowMs;
-      next.deliveredMs = null;
-      effects.push({ kind: "offer", serial, sequence: record.policy.sequence });
-    }
+  for (const [serial, entry] of Object.entries(progress)) {
+    if (!open.has(serial)) continue;
+    progress[serial] = { ...entry, offeredMs: nowMs, deliveredMs: null };
+    const sequence = entry.via ?? record.policy.sequence;
+    effects.push({ kind: "offer", serial, sequence });
   }
   const acceptedVitals = new Set([
     ...(record.acknowledgedVitals ?? []),
@@ -126,7 +152,7 @@ export function resumeRollout(
     ...seen.record,
     status: "running",
     progress,
-    acknowledged: [...accepted].sort(),
+    acknowledged: accepted.record.acknowledged,
     soakStartedMs: record.soakStartedMs === null ? null : record.soakStartedMs + stoppedMs,
     pausedMs: null,
     endedMs: null,
@@ -134,7 +160,7 @@ export function resumeRollout(
     acknowledgedVitals: [...acceptedVitals].sort(),
     haltedFor: [],
   };
-  const count = resumed.acknowledged.length - record.acknowledged.length;
+  const { count } = accepted;
   const text = `${by} resumed the rollout and acknowledged ${count} failed ${count === 1 ? "device" : "devices"}.`;
   const event = rolloutEvent(resumed, "rolloutResumed", text, {
     by,
@@ -145,6 +171,7 @@ export function resumeRollout(
 
 /** Ends a rollout for good. Pure.
  *  @param confirmed "keep" leaves updated devices as they are, "revert" takes them back (the release is not poisoned)
+ *  @param revertTo release that they are taken back to; null: as the policy says
  *  @throws AgentError RolloutStateWrong */
 export function abortRollout(
   record: RolloutRecord,
@@ -152,6 +179,7 @@ export function abortRollout(
   nowMs: number,
   by: string,
   confirmed: "keep" | "revert",
+  revertTo: number | null = null,
 ): RolloutStep {
   expectStatus(record, "abort", ["draft", "running", "paused", "halted"]);
   const isReverting = confirmed === "revert" || record.isReverting === true;
@@ -162,23 +190,31 @@ export function abortRollout(
     endedMs: nowMs,
     pausedMs: null,
     isReverting,
+    ...(revertTo === null ? {} : { revertTo }),
   };
-  const text = `${by} aborted the rollout; updated devices ${isReverting ? "are taken back" : "stay updated"}.`;
+  const goal = revertTo === null ? "" : ` to release ${revertTo}`;
+  const text = `${by} aborted the rollout; updated devices ${isReverting ? `are taken back${goal}` : "stay updated"}.`;
   const event = rolloutEvent(aborted, "rolloutAborted", text, { by, confirmed });
   if (seen === null) return { record: aborted, effects: [event] };
   const back = isReverting
     ? takeBack(aborted, seen.updated, nowMs)
     : { record: aborted, effects: [] };
+  const stuck = isReverting ? stuckEvents(aborted, seen.updated) : [];
   return {
     record: back.record,
-    effects: [...seen.effects, event, ...withdrawals(aborted, seen.others), ...back.effects],
+    effects: [
+      ...[...seen.effects, event, ...withdrawals(aborted, seen.others)],
+      ...[...back.effects, ...stuck],
+    ],
   };
 }
 
-/** Opens the next wave by hand, past a gate that holds. Logged with its name and reason; thresholds still apply. Pure.
+/** Opens the next wave by hand, past a gate that holds. Logged with its name and reason; failures seen so far are
+ *  acknowledged, thresholds apply to what comes. Pure.
  *  @throws AgentError RolloutStateWrong */
 export function promoteByHand(
   record: RolloutRecord,
+  view: RolloutView,
   nowMs: number,
   by: string,
   why: string,
@@ -187,9 +223,27 @@ export function promoteByHand(
   if (record.wave === record.policy.waves.length - 1) {
     refuseState(record, "promote", `${waveWords(record, record.wave)} is the last`);
   }
-  const effects: RolloutEffect[] = [];
-  const next = openNextWave(record, `by hand, ${by}: ${why}`, nowMs, effects);
+  const seen = survey(record, view, nowMs);
+  const { record: accepted, count } = acknowledge(seen.record);
+  const effects: RolloutEffect[] = [...seen.effects];
+  const tail =
+    count === 0 ? "" : `; ${count} failed ${count === 1 ? "device" : "devices"} acknowledged`;
+  const next = openNextWave(accepted, `by hand, ${by}: ${why}${tail}`, nowMs, effects);
   return { record: next, effects };
+}
+
+/** Accepts every failure seen so far: it stops counting on both sides of the share. */
+function acknowledge(record: RolloutRecord): { record: RolloutRecord; count: number } {
+  const accepted = new Set(record.acknowledged);
+  const before = accepted.size;
+  const progress: Record<string, DeviceProgress> = {};
+  for (const [serial, entry] of Object.entries(record.progress ?? {})) {
+    const isNew = entry.cause !== null && entry.cause !== entry.acknowledged;
+    progress[serial] = isNew ? { ...entry, acknowledged: entry.cause } : entry;
+    if (isNew) accepted.add(serial);
+  }
+  const acknowledged = [...accepted].sort();
+  return { record: { ...record, progress, acknowledged }, count: acknowledged.length - before };
 }
 
 function refusePoisoned(record: RolloutRecord, view: RolloutView): void {

@@ -1,7 +1,13 @@
+import { Code } from "../../../firmware/protocol/errors.ts";
 import type { ReleaseRecord } from "../records.ts";
+import { consentWords, lacksConsent } from "./consent.ts";
 import { imageFor, isTargeted } from "./facts.ts";
+import { budgetWords } from "./offering.ts";
+import { isBoxed } from "./penalty.ts";
 import { runsRelease, standingOf } from "./standing.ts";
 import type { DeviceFacts, RolloutRecord, RolloutStatus } from "./types.ts";
+import { viaFor } from "./via.ts";
+import { isOpenFor, nextOpening, zoneOf } from "./windows.ts";
 import { causeWords, codeText, timeWords, waveWords } from "./words.ts";
 
 /** Codes of `nextFor`; each has one meaning for programs, the reason is for people. */
@@ -22,6 +28,11 @@ export type NextCode =
   | "holdBack"
   | "waveNotReached"
   | "waitsForKeySet"
+  | "outsideWindow"
+  | "awaitsTurn"
+  | "awaitsConsent"
+  | "retryLater"
+  | "penaltyBox"
   | "awaitsStep"
   | "draft"
   | "paused"
@@ -70,7 +81,8 @@ export function nextFor(
   const bySequence = new Map(releases.map((release) => [release.sequence, release]));
   let best: { next: Next; order: number } | null = null;
   for (const rollout of own) {
-    const next = nextIn(rollout, bySequence.get(rollout.policy.sequence) ?? null, device, nowMs);
+    const release = bySequence.get(rollout.policy.sequence) ?? null;
+    const next = nextIn(rollout, release, device, nowMs, releases);
     if (next.offer !== null) return next;
     const order = statusOrder[rollout.status];
     if (best === null || order < best.order) best = { next, order };
@@ -85,21 +97,46 @@ export function nextFor(
   );
 }
 
-/** The same for one rollout. Pure. */
+/** The same for one rollout. Pure.
+ *  @param release the rollout's own, null when it is not published
+ *  @param releases all that may be on the way; omitted: none has to be passed through */
 export function nextIn(
   rollout: RolloutRecord,
   release: ReleaseRecord | null,
   device: DeviceFacts,
   nowMs: number,
+  releases: ReleaseRecord[] = [],
 ): Next {
-  const { sequence, name } = rollout.policy;
+  const { name } = rollout.policy;
   const no = (code: NextCode, reason: string): Next => ({
     offer: null,
     code,
     reason,
     rolloutId: rollout.id,
   });
-  if (release === null) return no("releaseMissing", `release ${sequence} is not published`);
+  if (release === null) {
+    return no("releaseMissing", `release ${rollout.policy.sequence} is not published`);
+  }
+  const via = viaFor(rollout.policy, device, releases);
+  // A release that is poisoned itself is no reason to send anybody on the way to it.
+  if (via === null || release.poisonedMs !== null) {
+    return nextOnWay(rollout, release, device, nowMs, no);
+  }
+  const step = nextOnWay(rollout, via, device, nowMs, no);
+  const end = `release ${release.sequence} of rollout "${name}"`;
+  return { ...step, reason: `${step.reason}; it must pass through ${via.sequence} to ${end}` };
+}
+
+/** What stands for or against the release that comes next on a device's way. */
+function nextOnWay(
+  rollout: RolloutRecord,
+  release: ReleaseRecord,
+  device: DeviceFacts,
+  nowMs: number,
+  no: (code: NextCode, reason: string) => Next,
+): Next {
+  const { sequence } = release;
+  const { name } = rollout.policy;
   const image = imageFor(release, device);
   const isRunning = image !== null && runsRelease(release, image, device);
   if (isRunning) return no("alreadyRunning", `it runs release ${sequence} already`);
@@ -112,20 +149,34 @@ export function nextIn(
   }
   const byDevice = deviceBlock(rollout, release, device, nowMs);
   if (byDevice !== null) return no(byDevice.code, byDevice.reason);
-  const byRollout = rolloutBlock(rollout, device);
+  const byRollout = rolloutBlock(rollout, device, nowMs);
   if (byRollout !== null) return no(byRollout.code, byRollout.reason);
+  if (isBoxed(device, nowMs)) {
+    const box = boxBlock(device);
+    return no(box.code, box.reason);
+  }
+  if (lacksConsent(rollout, device.serial, nowMs)) {
+    return no("awaitsConsent", consentWords(rollout, device.serial, nowMs));
+  }
+  const byTime = windowBlock(rollout, device, sequence, nowMs);
+  if (byTime !== null) return no(byTime.code, byTime.reason);
   const { keySetVersion } = device;
   const keySetFrom = image?.keySetFrom ?? 0;
   if (keySetVersion !== undefined && keySetVersion < keySetFrom) {
     const reason = `it waits for key set ${keySetFrom}: release ${sequence} is signed for it, the device has ${keySetVersion}`;
     return no("waitsForKeySet", reason);
   }
-  const isDeferred = device.refused?.sequence === sequence;
+  const entry = rollout.progress?.[device.serial];
+  // What it said before a further try is no answer to that one.
+  const saidLater = device.refused?.sequence === sequence && (entry?.tries ?? 0) === 0;
+  const isDeferred =
+    saidLater || standingOf(rollout.policy, release, device, entry, nowMs) === "deferred";
+  const code = device.refused?.sequence === sequence ? device.refused.code : Code.UpdateDeferred;
   return {
     offer: sequence,
     code: isDeferred ? "deferred" : "offered",
     reason: isDeferred
-      ? `release ${sequence} is offered by rollout "${name}", the device puts it off: ${codeText(device.refused!.code)}`
+      ? `release ${sequence} is offered by rollout "${name}", the device puts it off: ${codeText(code)}`
       : `release ${sequence} is offered by rollout "${name}"${progressWords(device, sequence)}`,
     rolloutId: rollout.id,
   };
@@ -171,6 +222,11 @@ function deviceBlock(
         code: standing,
         reason: `release ${sequence} ${standing} on it: ${causeWords(standing, device)}`,
       };
+    case "retrying":
+      return {
+        code: "retryLater",
+        reason: `it refused release ${sequence} (${codeText(device.refused?.code ?? 0)}) and is tried again at ${timeWords(entry?.retryAtMs ?? nowMs)}`,
+      };
     case "takenBack":
       return { code: standing, reason: `it was ordered back from release ${sequence}` };
     case "away":
@@ -180,7 +236,27 @@ function deviceBlock(
   }
 }
 
-function rolloutBlock(rollout: RolloutRecord, device: DeviceFacts): Block {
+/** What began inside a window goes on: half an image is no use to anybody. */
+function windowBlock(
+  rollout: RolloutRecord,
+  device: DeviceFacts,
+  sequence: number,
+  nowMs: number,
+): Block {
+  const { policy } = rollout;
+  const { windows } = policy;
+  const hasBegun = device.download?.sequence === sequence || device.runningSequence === sequence;
+  if (!windows || hasBegun || isOpenFor(policy, device, nowMs)) return null;
+  const openMs = nextOpening(policy, device, nowMs);
+  const when =
+    openMs === null ? "none opens within eight days" : `the next opens ${timeWords(openMs)}`;
+  return {
+    code: "outsideWindow",
+    reason: `it is outside the windows of rollout "${policy.name}" (${zoneOf(windows, device)}); ${when}`,
+  };
+}
+
+function rolloutBlock(rollout: RolloutRecord, device: DeviceFacts, nowMs: number): Block {
   const { name } = rollout.policy;
   const isOffered = rollout.progress?.[device.serial] !== undefined;
   if (rollout.status === "draft") {
@@ -219,10 +295,31 @@ function rolloutBlock(rollout: RolloutRecord, device: DeviceFacts): Block {
       reason: `it is in ${waveWords(rollout, wave)}; ${waveWords(rollout, rollout.wave)} is open`,
     };
   }
+  if (isBoxed(device, nowMs)) return boxBlock(device);
+  if (lacksConsent(rollout, device.serial, nowMs)) {
+    return { code: "awaitsConsent", reason: consentWords(rollout, device.serial, nowMs) };
+  }
+  const byTime = windowBlock(rollout, device, rollout.policy.sequence, nowMs);
+  if (byTime !== null) return byTime;
+  const open = `${waveWords(rollout, wave)} is open`;
+  const turns = [budgetWords(rollout, device), paceWords(rollout)].filter((one) => one !== null);
+  if (turns.length > 0) {
+    return { code: "awaitsTurn", reason: `${open}; it waits for its turn: ${turns.join(", ")}` };
+  }
+  return { code: "awaitsStep", reason: `${open}; the offer comes with the next step` };
+}
+
+function boxBlock(device: DeviceFacts): NonNullable<Block> {
+  const until = timeWords(device.penaltyUntilMs ?? 0);
   return {
-    code: "awaitsStep",
-    reason: `${waveWords(rollout, wave)} is open; the offer comes with the next step`,
+    code: "penaltyBox",
+    reason: `it failed again and again and is left alone until ${until}`,
   };
+}
+
+function paceWords(rollout: RolloutRecord): string | null {
+  const pace = rollout.policy.pacePerMinute ?? null;
+  return pace === null ? null : `at most ${pace} offers per minute`;
 }
 
 function awayWords(device: DeviceFacts): string {

@@ -1,6 +1,7 @@
 import { Lifecycle } from "../../../firmware/protocol/messages.ts";
 import type { DeviceRecord, ReleaseImage, ReleaseRecord } from "../records.ts";
-import type { DeviceFacts, RolloutPolicy } from "./types.ts";
+import type { DeviceFilter } from "./policyTypes.ts";
+import type { DeviceFacts } from "./types.ts";
 
 /** Takes out of a device record what rollouts read. Pure. */
 export function factsOf(device: DeviceRecord): DeviceFacts {
@@ -8,6 +9,8 @@ export function factsOf(device: DeviceRecord): DeviceFacts {
     serial: device.serial,
     lifecycle: device.lifecycle,
     group: device.group,
+    site: device.site,
+    timeZone: device.timeZone ?? null,
     tags: device.tags,
     runningSequence: device.runningSequence,
     runningDigest: device.runningDigest,
@@ -20,6 +23,9 @@ export function factsOf(device: DeviceRecord): DeviceFacts {
     nextCheckInS: device.nextCheckInS,
     lastFailed: device.lastFailed,
     refused: device.refused,
+    refusedMs: device.refusedMs ?? null,
+    deferred: device.deferred ?? null,
+    penaltyUntilMs: device.penalty?.untilMs ?? null,
     download: device.download,
     model: device.birth.model,
     board: device.birth.board,
@@ -31,13 +37,19 @@ export function factsOf(device: DeviceRecord): DeviceFacts {
 
 /** Tells whether a rollout is meant for a device. Wiping and retired devices are never in a target, so they leave every
  *  count the moment they are decommissioned. Pure. */
-export function isTargeted(target: RolloutPolicy["target"], device: DeviceFacts): boolean {
+export function isTargeted(target: DeviceFilter, device: DeviceFacts): boolean {
   if (device.lifecycle === Lifecycle.Wiping || device.lifecycle === Lifecycle.Retired) return false;
-  const { models, boards, groups, tags, serials } = target;
+  return matches(target, device);
+}
+
+/** Tells whether a device matches in every field that is given. Pure. */
+export function matches(filter: DeviceFilter, device: DeviceFacts): boolean {
+  const { models, boards, groups, tags, sites, serials } = filter;
   if (models !== undefined && !models.includes(device.model)) return false;
   if (boards !== undefined && !boards.includes(device.board)) return false;
   if (groups !== undefined && (device.group === null || !groups.includes(device.group)))
     return false;
+  if (sites !== undefined && (!device.site || !sites.includes(device.site))) return false;
   if (tags !== undefined && !tags.some((tag) => device.tags.includes(tag))) return false;
   return serials === undefined || serials.includes(device.serial);
 }

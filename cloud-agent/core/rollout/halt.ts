@@ -66,13 +66,20 @@ export function halt(seen: Survey, stop: Stop, nowMs: number): RolloutStep {
     const back = takeBack(record, seen.updated, nowMs);
     record = back.record;
     effects.push(...back.effects);
-    const stuck = listClause(
-      seen.updated.filter((device) => isOwn(record, device) && !canRevert(record, device)),
-      "confirmed devices cannot go back without a download",
-    );
-    if (stuck !== null) effects.push(rolloutEvent(record, "revertImpossible", `${stuck}.`));
+    effects.push(...stuckEvents(record, seen.updated));
   }
   return { record, effects };
+}
+
+/** Says which confirmed devices cannot be taken back. */
+export function stuckEvents(record: RolloutRecord, updated: DeviceFacts[]): RolloutEffect[] {
+  const named = record.revertTo ?? record.policy.revertTo ?? null;
+  const where = named === null ? "" : ` to release ${named}`;
+  const stuck = listClause(
+    updated.filter((device) => isOwn(record, device) && !canRevert(record, device)),
+    `confirmed devices cannot go back${where} without a download`,
+  );
+  return stuck === null ? [] : [rolloutEvent(record, "revertImpossible", `${stuck}.`)];
 }
 
 /** Withdraws every offer that is still open. */
@@ -113,8 +120,15 @@ function canRevert(record: RolloutRecord, device: DeviceFacts): boolean {
     device.otherValid &&
     device.otherSequence !== 0 &&
     device.otherSequence !== record.policy.sequence &&
+    isNamed(record, device.otherSequence) &&
     device.otherSequence >= device.floor
   );
+}
+
+/** Where a release to go back to is named, no other will do. */
+function isNamed(record: RolloutRecord, sequence: number): boolean {
+  const named = record.revertTo ?? record.policy.revertTo ?? null;
+  return named === null || named === sequence;
 }
 
 function isOwn(record: RolloutRecord, device: DeviceFacts): boolean {

@@ -14,3 +14,13 @@ export const namesInReasonMax = 5;
 export const promiseGrace = 1.5;
 /** Added to the grace so that devices with very short pauses are not late by network delay. */
 export const promiseGraceMs = 60_000;
+/** Characters of a policy file: sixteen waves take two thousand, ten thousand serials the rest. */
+export const policyFileCharsMax = 512 * 1024;
+/** Largest share of a target of more than `singleWaveDevicesMax` devices that the first wave may take. */
+export const canaryShareMax = 0.5;
+/** Shortest update window. */
+export const windowMinutesMin = 30;
+/** Shortest soak of the emergency lane: a check-in a minute gives ten of them. */
+export const emergencySoakMsMin = 10 * 60_000;
+/** "Not now" of an owner who names no time. */
+export const notNowMsDefault = 24 * 3_600_000;

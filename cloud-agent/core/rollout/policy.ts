@@ -1,136 +1,38 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { AgentCode, AgentError } from "../errors.ts";
+import { unknownKeyWords } from "../nearest.ts";
 import type { ReleaseRecord } from "../records.ts";
-import { holdBackShareMax, singleWaveDevicesMax, wavesMax } from "./limits.ts";
+import { singleWaveDevicesMax, windowMinutesMin } from "./limits.ts";
+import { knownKeys, policySchema } from "./policy/schema.ts";
 import type { RolloutPolicy } from "./types.ts";
-import { metricsJudgedMax } from "./verdict/limits.ts";
+import { minutesOf } from "./windows.ts";
 
-const hourMs = 3_600_000;
-const durationMs = z
-  .number()
-  .int()
-  .min(0)
-  .max(366 * 24 * hourMs);
-const share = z.number().min(0).max(1);
-const names = z.array(z.string().min(1).max(64)).min(1).max(10_000);
-
-const sizeSchema = z
-  .strictObject({
-    count: z.number().int().min(1).max(10_000_000).optional(),
-    percent: z.number().gt(0).max(100).optional(),
-    perBoard: z.number().int().min(1).max(1000).optional(),
-  })
-  .refine((size) => Object.values(size).filter((value) => value !== undefined).length === 1, {
-    message: "expected exactly one of count, percent, perBoard",
-  })
-  .transform((size) => size as RolloutPolicy["waves"][number]["size"]);
-
-const waveSchema = z.strictObject({
-  name: z.string().min(1).max(40),
-  size: sizeSchema,
-  soakMs: durationMs,
-  /** default 1: every reachable device of the wave */
-  confirmShare: z.number().gt(0).max(1).default(1),
-});
-
-const metricSchema = z.strictObject({
-  worse: z.enum(["up", "down", "either"]),
-  by: z.number().gt(0),
-});
-
-const thresholdsSchema = z.strictObject({
-  /** default 0 for the four causes: one device is enough to halt */
-  failed: share.default(0),
-  reverted: share.default(0),
-  rejected: share.default(0),
-  timedOut: share.default(0),
-  /** default 1.5: half as much again as the held-back devices */
-  batterySlopeRatio: z.number().gt(1).max(100).default(1.5),
-  /** default 6 */
-  slopeSamplesMin: z.number().int().min(3).max(1000).default(6),
-  /** default 20: full in 50 days */
-  memoryPermillePerDay: z.number().gt(0).max(1000).default(20),
-  /** default 0.25: one more crash in four days */
-  crashesPerDay: z.number().gt(0).max(1000).default(0.25),
-  /** default 0.1 */
-  checkInFailedShare: share.gt(0).default(0.1),
-  /** default 0.1 */
-  silentShare: share.gt(0).default(0.1),
-  /** default none */
-  metrics: z
-    .record(z.string().min(1).max(16), metricSchema)
-    .refine((metrics) => Object.keys(metrics).length <= metricsJudgedMax, {
-      message: `expected at most ${metricsJudgedMax} metrics`,
-    })
-    .default({}),
-});
-
-const verdictSchema = z.strictObject({
-  /** default 0.02 */
-  falseAlarm: z.number().gt(0).max(0.5).default(0.02),
-  /** default 0: boards that measure nothing are not waited for */
-  devicesMin: z.number().int().min(0).max(10_000).default(0),
-  /** default 3 days */
-  waitMs: durationMs.default(72 * hourMs),
-  /** default "hold": a person decides */
-  onTooFew: z.enum(["promote", "hold"]).default("hold"),
-});
-
-const targetSchema = z
-  .strictObject({
-    models: names.optional(),
-    boards: names.optional(),
-    groups: names.optional(),
-    tags: names.optional(),
-    serials: names.optional(),
-  })
-  .refine((target) => Object.values(target).some((value) => value !== undefined), {
-    message:
-      "expected at least one of models, boards, groups, tags, serials: a rollout names its devices",
-  });
-
-const policySchema = z.strictObject({
-  name: z.string().min(1).max(80),
-  sequence: z.number().int().min(1).max(0xffff_ffff),
-  target: targetSchema,
-  waves: z.array(waveSchema).min(1).max(wavesMax),
-  /** default 0.1 */
-  holdBackShare: z.number().min(0).max(holdBackShareMax).default(0.1),
-  thresholds: thresholdsSchema.default(() => thresholdsSchema.parse({})),
-  verdict: verdictSchema.default(() => verdictSchema.parse({})),
-  /** default 24 hours: a trial alone takes an hour of uptime */
-  deviceTimeoutMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(366 * 24 * hourMs)
-    .default(24 * hourMs),
-  /** default 3 days */
-  silentMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(366 * 24 * hourMs)
-    .default(72 * hourMs),
-  /** default "revert": what looks bad is taken back */
-  onHalt: z.enum(["keep", "revert"]).default("revert"),
-  /** wall clock, milliseconds since 1970; default none */
-  deadlineMs: z.number().int().min(0).nullable().default(null),
-  author: z.string().min(1).max(80),
-  approver: z.string().min(1).max(80).nullable().default(null),
-  salt: z.string().min(1).max(40).optional(),
-});
+/** One thing wrong with a policy. */
+export interface PolicyProblem {
+  /** names and indexes in the API's JSON */
+  path: (string | number)[];
+  /** what was expected and found, without the path */
+  text: string;
+}
 
 /** Reads a rollout policy from JSON. Pure.
  *  @throws AgentError RolloutPolicyInvalid naming each wrong field; ApproverIsAuthor when one person did both */
 export function parsePolicy(json: unknown): RolloutPolicy {
   const parsed = policySchema.safeParse(json);
-  if (!parsed.success) refuse(parsed.error.issues.map(issueText).join("; "));
+  if (!parsed.success) refuse(parsed.error.issues.flatMap(problemsOf).map(problemText).join("; "));
   const policy: RolloutPolicy = parsed.data;
   const problem = waveProblem(policy);
-  if (problem !== null) refuse(problem);
+  if (problem !== null) refuse(problemText(problem));
   checkApprover(policy);
   return policy;
+}
+
+/** Everything that `parsePolicy` would refuse, apart from its approver. Pure. @returns none for a good policy */
+export function policyProblems(json: unknown): PolicyProblem[] {
+  const parsed = policySchema.safeParse(json);
+  if (!parsed.success) return parsed.error.issues.flatMap(problemsOf);
+  const problem = waveProblem(parsed.data);
+  return problem === null ? [] : [problem];
 }
 
 /** Checks a policy against the release it names and the time, before a start. Pure.
@@ -154,6 +56,23 @@ export function validatePolicy(policy: RolloutPolicy, release: ReleaseRecord, no
   }
 }
 
+/** Checks that what a device has to pass through is there to be passed through. Pure.
+ *  @throws AgentError RolloutPolicyInvalid */
+export function checkPassThrough(policy: RolloutPolicy, releases: ReleaseRecord[]): void {
+  for (const sequence of policy.passThrough ?? []) {
+    const release = releases.find((one) => one.sequence === sequence);
+    const refused = (text: string) => refuse(`passThrough: release ${sequence} ${text}`);
+    if (sequence >= policy.sequence) refused(`is not below release ${policy.sequence}`);
+    if (release === undefined) refused("is not published");
+    else if (release.poisonedMs !== null) refused("is poisoned");
+  }
+  const to = policy.revertTo ?? null;
+  if (to !== null && !releases.some((one) => one.sequence === to)) {
+    refuse(`revertTo: release ${to} is not published`);
+  }
+  if (to === policy.sequence) refuse(`revertTo: release ${to} is the one that is brought out`);
+}
+
 function checkApprover(policy: RolloutPolicy): void {
   if (policy.approver === null) return;
   if (policy.approver.trim().toLowerCase() !== policy.author.trim().toLowerCase()) return;
@@ -163,78 +82,65 @@ function checkApprover(policy: RolloutPolicy): void {
   );
 }
 
-function waveProblem(policy: RolloutPolicy): string | null {
+function waveProblem(policy: RolloutPolicy): PolicyProblem | null {
   const { waves, target } = policy;
-  const last = waves[waves.length - 1]!;
+  const end = waves.length - 1;
+  const last = waves[end]!;
   if (!("percent" in last.size) || last.size.percent !== 100) {
-    return `waves[${waves.length - 1}].size: expected {"percent":100}, the last wave takes all; got ${JSON.stringify(last.size)}`;
+    return {
+      path: ["waves", end, "size"],
+      text: `expected {"percent":100}, the last wave takes all; got ${JSON.stringify(last.size)}`,
+    };
   }
   const named = target.serials?.length ?? Number.POSITIVE_INFINITY;
-  if (waves.length === 1 && named > singleWaveDevicesMax) {
-    return `waves: expected a canary wave before the last one (only a target of ${singleWaveDevicesMax} serials or fewer may go without)`;
+  if (waves.length === 1 && named > singleWaveDevicesMax && policy.withoutCanary === undefined) {
+    return {
+      path: ["waves"],
+      text: `expected a canary wave before the last one (only a target of ${singleWaveDevicesMax} serials or fewer may go without, or a policy that says why in withoutCanary)`,
+    };
   }
   const largest = { percent: 0, count: 0, perBoard: 0 };
   for (const [index, wave] of waves.entries()) {
+    if ("filter" in wave.size) continue;
     const [unit, size] = Object.entries(wave.size)[0] as [keyof typeof largest, number];
     if (size < largest[unit]) {
-      return `waves[${index}].size.${unit}: expected at least ${largest[unit]} (sizes are cumulative), got ${size}`;
+      return {
+        path: ["waves", index, "size", unit],
+        text: `expected at least ${largest[unit]} (sizes are cumulative), got ${size}`,
+      };
     }
     largest[unit] = size;
+  }
+  return windowProblem(policy);
+}
+
+/** A shorter window than devices check in for would open and close unseen. */
+function windowProblem({ windows }: RolloutPolicy): PolicyProblem | null {
+  for (const [index, { from, to }] of (windows?.open ?? []).entries()) {
+    const minutes = (minutesOf(to) - minutesOf(from) + 1440) % 1440 || 1440;
+    if (minutes >= windowMinutesMin) continue;
+    return {
+      path: ["windows", "open", index],
+      text: `expected at least ${windowMinutesMin} minutes, got ${minutes} (${from} to ${to})`,
+    };
   }
   return null;
 }
 
-const knownKeys: Record<string, string[]> = {
-  "": Object.keys(policySchema.shape),
-  target: Object.keys(targetSchema.shape),
-  thresholds: Object.keys(thresholdsSchema.shape),
-  verdict: Object.keys(verdictSchema.shape),
-  waves: Object.keys(waveSchema.shape),
-  size: ["count", "percent", "perBoard"],
-};
-
-function issueText(issue: z.core.$ZodIssue): string {
-  const at = issue.path.map((part) =>
-    typeof part === "number" ? `[${part}]` : `.${String(part)}`,
-  );
-  const path = at.join("").replace(/^\./, "");
-  if (issue.code !== "unrecognized_keys") return `${path || "policy"}: ${issue.message}`;
-  const place = issue.path.filter((part) => typeof part === "string").pop() ?? "";
-  const known = knownKeys[place as string] ?? [];
-  return issue.keys
-    .map((key) => {
-      const near = nearest(key, known);
-      const hint = near === null ? `known: ${known.join(", ")}` : `did you mean "${near}"?`;
-      return `${path === "" ? "" : `${path}.`}${key}: unknown key; ${hint}`;
-    })
-    .join("; ");
+function problemText({ path, text }: PolicyProblem): string {
+  const words = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`));
+  return `${words.join("").replace(/^\./, "") || "policy"}: ${text}`;
 }
 
-/** Nearest known key, null when none is within a third of its length. */
-function nearest(key: string, known: string[]): string | null {
-  let best: string | null = null;
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const candidate of known) {
-    const distance = editDistance(key.toLowerCase().slice(0, 64), candidate.toLowerCase());
-    if (distance < bestDistance && distance <= Math.max(2, candidate.length / 3)) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-function editDistance(left: string, right: string): number {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= left.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= right.length; column++) {
-      const change = previous[column - 1]! + (left[row - 1] === right[column - 1] ? 0 : 1);
-      current.push(Math.min(change, previous[column]! + 1, current[column - 1]! + 1));
-    }
-    previous = current;
-  }
-  return previous[right.length]!;
+function problemsOf(issue: z.core.$ZodIssue): PolicyProblem[] {
+  const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
+  if (issue.code !== "unrecognized_keys") return [{ path, text: issue.message }];
+  const place = path.filter((part) => typeof part === "string").pop() ?? "";
+  const known = knownKeys[place] ?? [];
+  return issue.keys.map((key) => ({
+    path: [...path, key],
+    text: unknownKeyWords(key, known),
+  }));
 }
 
 function refuse(message: string): never {

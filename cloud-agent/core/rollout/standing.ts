@@ -2,12 +2,13 @@ import { Code } from "../../../firmware/protocol/errors.ts";
 import { Lifecycle, SlotState } from "../../../firmware/protocol/messages.ts";
 import type { ReleaseImage, ReleaseRecord } from "../records.ts";
 import { isSilent } from "./assign.ts";
+import { notNowMsMaxDefault } from "./consent.ts";
 import { digestMatches, imageFor } from "./facts.ts";
 import { promiseGrace, promiseGraceMs } from "./limits.ts";
 import type { Cause, DeviceFacts, DeviceProgress, RolloutPolicy } from "./types.ts";
 
 /** Where one device stands in one rollout.
- *  Counted: updated, pending, and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
+ *  Counted: updated, pending, retrying (as pending), and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
  *  change of owner, unanswered order). Outside: noImage, newer, belowFloor, failedBefore, takenBack (reverted by
  *  order). */
 export type Standing =
@@ -17,6 +18,7 @@ export type Standing =
   | "silent"
   | "deferred"
   | "away"
+  | "retrying"
   | "noImage"
   | "newer"
   | "belowFloor"
@@ -35,6 +37,7 @@ export function standingOf(
   const image = imageFor(release, device);
   if (image === null) return "noImage";
   if (runsRelease(release, image, device)) return "updated";
+  if (entry?.retryAtMs != null) return "retrying";
   const isDelivered = entry !== undefined && entry.deliveredMs !== null;
   const outcome = isDelivered
     ? outcomeOf(release, image, device, entry)
@@ -45,6 +48,7 @@ export function standingOf(
   if (entry?.cause === "failed" || entry?.cause === "reverted") return entry.cause;
   if (release.sequence < device.floor) return "belowFloor";
   if (isAway(device)) return "away";
+  if (isDeferring(policy, release, device, nowMs)) return "deferred";
   if (isDelivered && hasTimedOut(policy, device, entry, nowMs)) return "timedOut";
   return isSilent(policy, device, nowMs) ? "silent" : "pending";
 }
@@ -123,6 +127,9 @@ function outcomeOf(
   if (device.slotState === SlotState.Recovery && !isUpdatingInCore(release, device))
     return "failed";
   if (device.refused !== null && device.refused.sequence === release.sequence) {
+    // On a further try, only what it refused since then counts; until then it waits or is on its way.
+    const isOld = (device.refusedMs ?? 0) <= entry.offeredMs;
+    if ((entry.tries ?? 0) > 0 && isOld) return null;
     return isPassing(device.refused.code) ? "deferred" : "rejected";
   }
   return null;
@@ -134,6 +141,17 @@ function isUpdatingInCore(release: ReleaseRecord, device: DeviceFacts): boolean 
   const { runningSequence, download } = device;
   const isOldWhole = runningSequence > 0 && runningSequence !== release.sequence;
   return isOldWhole || download?.sequence === release.sequence;
+}
+
+/** True while its app puts this release off, within the patience of the policy. */
+function isDeferring(
+  policy: RolloutPolicy,
+  release: ReleaseRecord,
+  { deferred }: DeviceFacts,
+  nowMs: number,
+): boolean {
+  if (!deferred || deferred.sequence !== release.sequence || policy.mode === "forced") return false;
+  return nowMs < deferred.sinceMs + (policy.notNowMaxMs ?? notNowMsMaxDefault);
 }
 
 /** Refusals that end by themselves: the device asks again later. */

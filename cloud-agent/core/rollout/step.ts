@@ -1,14 +1,8 @@
 import { strict as assert } from "node:assert";
 import { halt, rolloutEvent, type Stop, takeBack } from "./halt.ts";
+import { offerOpenWaves } from "./offering.ts";
 import { type Survey, survey, type WaveTally } from "./survey.ts";
-import type {
-  DeviceProgress,
-  RolloutEffect,
-  RolloutRecord,
-  RolloutStep,
-  RolloutView,
-  Verdict,
-} from "./types.ts";
+import type { RolloutEffect, RolloutRecord, RolloutStep, RolloutView, Verdict } from "./types.ts";
 import { gateOf } from "./verdict/gate.ts";
 import { evidenceAgainst, isWorse, judge } from "./verdict/judge.ts";
 import type { Judged } from "./verdict/types.ts";
@@ -51,7 +45,11 @@ function stopReason(seen: Survey, view: RolloutView, nowMs: number): Stop | null
   const over = tallies.find((tally) => tally.wave <= record.wave && isOver(record, tally));
   if (over !== undefined) {
     const reason = evidence(over, judgedOf(record));
-    return { reason, wave: over.wave, isReverting, vitals: null };
+    // What failed on the way says nothing against the release at its end.
+    const isOwn = causes.some((cause) =>
+      over.causes[cause].some(({ serial }) => !seen.onWay.has(serial)),
+    );
+    return { reason, wave: over.wave, isReverting: isReverting && isOwn, vitals: null };
   }
   if (record.policy.deadlineMs !== null && nowMs >= record.policy.deadlineMs) {
     const updated = seen.updated.length;
@@ -68,6 +66,9 @@ function judgedOf(record: RolloutRecord): Judged | null {
 
 function isOver(record: RolloutRecord, tally: WaveTally): boolean {
   const { thresholds } = record.policy;
+  const ended = tally.updated + causes.reduce((sum, cause) => sum + tally.causes[cause].length, 0);
+  // A share of too few says little while more are to come; of those who came it is the whole truth.
+  if (ended < (thresholds.sampleMin ?? 1) && tally.pending.length > 0) return false;
   return causes.some(
     (cause) => tally.causes[cause].length > thresholds[cause] * tally.reachable + 1e-9,
   );
@@ -83,6 +84,9 @@ function evidence(tally: WaveTally, judged: Judged | null): string {
   if (judged !== null) clauses.push(judged.words);
   clauses.push(listClause(tally.silent, "silent"));
   clauses.push(listClause(tally.deferred, "asking for later"));
+  clauses.push(listClause(tally.missedWindows, "not met in any window"));
+  clauses.push(listClause(tally.awaitingConsent, "awaiting consent"));
+  clauses.push(listClause(tally.boxed, "left alone after failures"));
   return clauses.filter((clause) => clause !== null).join("; ");
 }
 
@@ -162,11 +166,16 @@ function startSoak(
   nowMs: number,
   effects: RolloutEffect[],
 ): RolloutRecord {
-  const { confirmShare, soakMs } = record.policy.waves[record.wave]!;
+  const { confirmShare, soakMs, confirmMin } = record.policy.waves[record.wave]!;
   // Failures within the thresholds are not waited for: they would hold the wave for ever.
   const canConfirm = tally.updated + tally.pending.length;
   const enough = tally.updated >= confirmShare * canConfirm - 1e-9;
-  const isProven = tally.updated > 0 || (record.wave > 0 && tally.pending.length === 0);
+  const least = record.wave === 0 ? 1 : 0;
+  const couldCome = canConfirm + tally.silent.length + tally.deferred.length;
+  const isProven =
+    confirmMin === undefined
+      ? tally.updated > 0 || (record.wave > 0 && tally.pending.length === 0)
+      : tally.updated >= Math.max(least, Math.min(confirmMin, couldCome));
   if (!enough || !isProven) return record;
   const started = { ...record, soakStartedMs: nowMs };
   const text = `${waveWords(record, record.wave)}: ${tally.updated} of ${tally.reachable} reachable devices confirmed; soaking for ${durationWords(soakMs)}.`;
@@ -247,6 +256,9 @@ function finish(
   total.causes = { failed: [], reverted: [], rejected: [], timedOut: [] };
   total.silent = seen.tallies.flatMap((tally) => tally.silent);
   total.deferred = seen.tallies.flatMap((tally) => tally.deferred);
+  for (const list of ["missedWindows", "awaitingConsent", "boxed"] as const) {
+    total[list] = seen.tallies.flatMap((tally) => tally[list]);
+  }
   for (const tally of seen.tallies) {
     total.reachable += tally.reachable;
     total.updated += tally.updated;
@@ -264,28 +276,4 @@ function finish(
     endedMs: nowMs,
     verdicts: [...record.verdicts, { wave, result: "promote", reason, atMs: nowMs, figures }],
   };
-}
-
-/** Makes the offers of every open wave that were not made yet. Sleepers get theirs too: it waits for their next
- *  contact. */
-function offerOpenWaves(step: RolloutStep, seen: Survey, nowMs: number): RolloutStep {
-  const { record } = step;
-  if (record.status !== "running" && record.status !== "done") return step;
-  const progress = record.progress ?? {};
-  let changed: Record<string, DeviceProgress> | null = null;
-  const effects = [...step.effects];
-  for (const { serial } of seen.others) {
-    if (progress[serial] !== undefined || record.assigned[serial]! > record.wave) continue;
-    changed ??= { ...progress };
-    changed[serial] = {
-      offeredMs: nowMs,
-      deliveredMs: null,
-      confirmedMs: null,
-      cause: null,
-      acknowledged: null,
-      revertOrderedMs: null,
-    };
-    effects.push({ kind: "offer", serial, sequence: record.policy.sequence });
-  }
-  return { ...step, record: changed === null ? record : { ...record, progress: changed }, effects };
 }

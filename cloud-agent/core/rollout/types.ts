@@ -1,74 +1,13 @@
 import type { DeviceRecord, NewEvent, ReleaseRecord } from "../records.ts";
+import type { Approval } from "./approvals.ts";
+import type { Consent } from "./consent.ts";
+import type { PenaltyPolicy, RolloutPolicy } from "./policyTypes.ts";
 import type { VitalsSummary } from "./verdict/summary.ts";
-import type { Judged, MetricThreshold, VerdictFigures, VerdictPolicy } from "./verdict/types.ts";
+import type { Judged, VerdictFigures } from "./verdict/types.ts";
 
 /** Rollouts: a policy, a record, and a pure step over both. Times are milliseconds of the agent's clock. */
 
-export interface RolloutPolicy {
-  name: string;
-  /** release sequence to bring out */
-  sequence: number;
-  /** devices it is meant for; every field that is given must match */
-  target: {
-    models?: string[];
-    boards?: string[];
-    groups?: string[];
-    tags?: string[];
-    serials?: string[];
-  };
-  /** in order; the first is the canary. Sizes are cumulative: a device of an earlier wave stays in it. */
-  waves: WavePolicy[];
-  /** share of targeted devices (0..0.5) that stay on the old release until the last wave, for comparison */
-  holdBackShare: number;
-  thresholds: Thresholds;
-  /** how waves are judged by their vitals */
-  verdict: VerdictPolicy;
-  /** a device that was offered the release and neither confirmed nor failed within this time counts as timed out */
-  deviceTimeoutMs: number;
-  /** a device silent for longer than this counts as silent: listed, never blocking */
-  silentMs: number;
-  onHalt: "keep" | "revert";
-  deadlineMs: number | null;
-  /** who wrote and who approved; must differ where both are given */
-  author: string;
-  approver: string | null;
-  /** mixed into the stable hash; omitted: the same for every rollout, so the same devices go first. Give another to
-   *  share the risk of being early over the fleet. */
-  salt?: string;
-}
-
-export interface WavePolicy {
-  name: string;
-  /** one of the three; "boards: 1" means that many of every targeted board kind (canary) */
-  size: { count: number } | { percent: number } | { perBoard: number };
-  soakMs: number;
-  /** devices of this wave that must have confirmed before soak begins: share, 0..1, of those reachable that have not
-   *  failed (failures have their own thresholds) */
-  confirmShare: number;
-}
-
-/** Largest share (0..1) of a wave's devices per cause before the rollout halts. */
-export interface Thresholds {
-  failed: number;
-  reverted: number;
-  rejected: number;
-  timedOut: number;
-  /** battery (or charge) slope of confirmed devices ÷ hold-back slope above which they count as worse */
-  batterySlopeRatio: number;
-  /** fewest samples per device for a slope to count */
-  slopeSamplesMin: number;
-  /** the following: more than the held-back devices by this much counts as worse.
-   *  Growth of memory in use, permille per day */
-  memoryPermillePerDay: number;
-  /** crashes per device and day */
-  crashesPerDay: number;
-  /** share (0..1) of check-ins that fail */
-  checkInFailedShare: number;
-  /** share (0..1) of devices that fall silent after the update */
-  silentShare: number;
-  /** custom metrics by their declared name */
-  metrics: Record<string, MetricThreshold>;
-}
+export type { RolloutPolicy, Thresholds, WavePolicy } from "./policyTypes.ts";
 
 export type RolloutStatus = "draft" | "running" | "paused" | "halted" | "done" | "aborted";
 
@@ -102,6 +41,13 @@ export interface RolloutRecord {
   acknowledgedVitals?: string[];
   /** the vitals evidence that was among the reasons of the last halt */
   haltedFor?: string[];
+  /** who wrote the draft, by the own token; omitted: as the policy says */
+  writtenBy?: string;
+  approvals?: Approval[];
+  /** serial → what its owner was asked and said; only with mode "consent" */
+  consents?: Record<string, Consent>;
+  /** release that an abort takes devices back to; omitted or null: as the policy says */
+  revertTo?: number | null;
 }
 
 /** What was decided on a wave. */
@@ -130,6 +76,12 @@ export interface DeviceProgress {
   /** cause that an operator has seen and accepted; another cause counts again */
   acknowledged: Cause | null;
   revertOrderedMs: number | null;
+  /** release on the way that it has to pass through first; omitted or null: none */
+  via?: number | null;
+  /** tries after the first */
+  tries?: number;
+  /** when a refused device is tried again; omitted or null: it is not waiting for that */
+  retryAtMs?: number | null;
 }
 
 /** The facts of one device that rollouts read; made by `factsOf`. */
@@ -156,8 +108,18 @@ export interface DeviceFacts
   model: string;
   board: string;
   classId: string;
+  /** omitted or null: at none */
+  site?: string | null;
+  /** IANA name or "+02:00"; omitted or null: nobody told */
+  timeZone?: string | null;
   /** true while somebody works on the device: nothing is offered, nothing is counted */
   maintenance: boolean;
+  /** when it refused what `refused` names; omitted: before the agent noted it */
+  refusedMs?: number | null;
+  /** a release that it put off, and since when */
+  deferred?: DeviceRecord["deferred"];
+  /** end of its time in the penalty box; omitted or null: it is not in it */
+  penaltyUntilMs?: number | null;
   /** kind of an order that is not answered yet; no offer until it is */
   orderPending: "revert" | "sunset" | "wipe" | null;
 }
@@ -177,6 +139,8 @@ export interface RolloutView {
    *  at vitals is made in this step (reading them may have a slower pace than stepping) */
   vitals: Record<string, VitalsSummary> | null;
   release: ReleaseRecord;
+  /** all published releases: those on the way are among them. Omitted: none has to be passed through */
+  releases?: ReleaseRecord[];
 }
 
 /** What the edge has to do, in order, in the same transaction that stores the record. */
@@ -184,6 +148,8 @@ export type RolloutEffect =
   | { kind: "offer"; serial: string; sequence: number }
   | { kind: "withdrawOffer"; serial: string; sequence: number }
   | { kind: "orderRevert"; serial: string; toSequence: number }
+  /** counts for the device's penalty box */
+  | { kind: "failure"; serial: string; sequence: number; rule: PenaltyPolicy }
   | { kind: "poison"; sequence: number; reason: string }
   | { kind: "halt"; reason: string }
   | { kind: "event"; event: NewEvent };

@@ -9,7 +9,7 @@ import {
 } from "../../core/rollouts.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
-import { failures, rollout, rolloutLine } from "../schemas.ts";
+import { failures, rollout, rolloutLine, sequence } from "../schemas.ts";
 
 const idParams = Type.Object(
   { id: Type.String({ minLength: 1, maxLength: 64 }) },
@@ -18,10 +18,9 @@ const idParams = Type.Object(
 const policyBody = Type.Record(Type.String(), Type.Unknown(), {
   description: "rollout policy; the reply shows every default",
 });
-const name = Type.String({ minLength: 1, maxLength: 80 });
 const closed = { additionalProperties: false };
 
-/** Rollouts: writing, reading, and the four words a person can say. */
+/** Rollouts: writing, reading, and the words a person can say. */
 export function rolloutRoutes(app: Api, deps: ApiDeps): void {
   app.post(
     "/v1/rollouts",
@@ -80,28 +79,43 @@ function actionRoutes(app: Api, deps: ApiDeps): void {
     "/v1/rollouts/:id/start",
     {
       schema: {
-        summary: "Start a draft; an approver's token approves it by name",
+        summary: "Start a draft; an approver's token approves it with that",
         params: idParams,
-        body: Type.Object({ approver: Type.Optional(name) }, closed),
+        body: Type.Object({}, closed),
         response: { 200: rollout, ...failures },
       },
     },
     (request) => {
       // An approver signs with the own token; nobody else's word counts for it.
-      const isApprover = request.caller?.role === "approver";
-      const approver = isApprover ? person(request) : (request.body.approver ?? null);
+      const approver = request.caller?.role === "approver" ? person(request) : null;
       return act(request.params.id, { verb: "start", approver }, request);
     },
   );
-  for (const verb of ["pause", "resume"] as const) {
+  app.post(
+    "/v1/rollouts/:id/promote",
+    {
+      schema: {
+        summary: "Open the next wave by hand; failures seen so far are acknowledged",
+        params: idParams,
+        body: Type.Object({ reason: Type.String({ minLength: 3, maxLength: 200 }) }, closed),
+        response: { 200: rollout, ...failures },
+      },
+    },
+    (request) => {
+      const { reason } = request.body;
+      return act(request.params.id, { verb: "promote", reason }, request);
+    },
+  );
+  for (const verb of ["approve", "pause", "resume"] as const) {
     app.post(
       `/v1/rollouts/:id/${verb}`,
       {
         schema: {
-          summary:
-            verb === "pause"
-              ? "Stop offering until resumed"
-              : "Go on; failures seen so far are acknowledged",
+          summary: {
+            approve: "Approve a draft by the own token; its author cannot",
+            pause: "Stop offering until resumed",
+            resume: "Go on; failures seen so far are acknowledged",
+          }[verb],
           params: idParams,
           response: { 200: rollout, ...failures },
         },
@@ -118,6 +132,7 @@ function actionRoutes(app: Api, deps: ApiDeps): void {
         body: Type.Object(
           {
             confirmed: Type.Optional(Type.Union([Type.Literal("keep"), Type.Literal("revert")])),
+            toSequence: Type.Optional(sequence),
           },
           closed,
         ),
@@ -125,8 +140,10 @@ function actionRoutes(app: Api, deps: ApiDeps): void {
       },
     },
     (request) => {
-      const confirmed = request.body.confirmed ?? "keep";
-      return act(request.params.id, { verb: "abort", confirmed }, request);
+      const { toSequence } = request.body;
+      // Whoever names a release to go back to wants to go back.
+      const confirmed = request.body.confirmed ?? (toSequence === undefined ? "keep" : "revert");
+      return act(request.params.id, { verb: "abort", confirmed, toSequence }, request);
     },
   );
 }

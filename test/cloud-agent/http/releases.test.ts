@@ -203,8 +203,11 @@ describe("a rollout by people", () => {
     const own = await write({ author: "approver" });
     expect((await act(own.body.id, "start", {}, "approver")).body.code).toBe(632);
     const other = await write();
-    const reply = await act(other.body.id, "start", { approver: "somebody" }, "approver");
+    const named = await act(other.body.id, "start", { approver: "somebody" });
+    expect([named.status, named.body.code]).toEqual([400, 600]);
+    const reply = await act(other.body.id, "start", {}, "approver");
     expect([reply.status, reply.body.policy.approver]).toEqual([200, "approver"]);
+    expect(reply.body.approvals).toEqual([{ person: "approver", atMs: startMs }]);
   });
 
   it("is refused for an unknown field, an unknown release and a poisoned one", async () => {

@@ -2,6 +2,7 @@
 import type { EventRecord, ReleaseRecord } from "../../../cloud-agent/core/records.ts";
 import { draftRollout, startRollout } from "../../../cloud-agent/core/rollout/control.ts";
 import { nextFor } from "../../../cloud-agent/core/rollout/decide.ts";
+import { type Penalty, penalise } from "../../../cloud-agent/core/rollout/penalty.ts";
 import { parsePolicy } from "../../../cloud-agent/core/rollout/policy.ts";
 import { stepRollout } from "../../../cloud-agent/core/rollout/step.ts";
 import type {
@@ -28,7 +29,12 @@ export const newSequence = 7;
 const oldDigest = "66".repeat(8);
 const newDigest = "77".repeat(32);
 
-export type Behaviour = "good" | "crash" | "drain" | "reject" | "stall" | "asleep";
+export type Behaviour =
+  | ("good" | "crash" | "drain" | "reject" | "stall" | "asleep")
+  /** its image arrives damaged for `damagedTimes` times */
+  | "damaged"
+  /** says "not now" until `deferUntilMs`, then takes it */
+  | "defer";
 
 export interface SimDevice {
   facts: DeviceFacts;
@@ -37,6 +43,9 @@ export interface SimDevice {
   pending: Partial<DeviceFacts> | null;
   usedMicroAh: number;
   lastTickMs: number;
+  damagedTimes?: number;
+  deferUntilMs?: number;
+  penalty?: Penalty | null;
 }
 
 export function releaseOf(
@@ -118,6 +127,8 @@ export class Fleet {
   nowMs = 10 * dayMs;
   devices: SimDevice[];
   release = releaseOf();
+  /** others that are published */
+  releases: ReleaseRecord[] = [];
   record: RolloutRecord;
   effects: RolloutEffect[] = [];
   events: EventRecord[] = [];
@@ -145,7 +156,7 @@ export class Fleet {
       const rows = (this.vitals[serial] ?? []).filter((row) => row.atMs >= sinceMs);
       vitals[serial] = summaryOf(rows, cutMs, metrics);
     }
-    return { devices, vitals, release: this.release };
+    return { devices, vitals, release: this.release, releases: this.releases };
   }
 
   start(): void {
@@ -164,6 +175,12 @@ export class Fleet {
       if (effect.kind === "offer") this.offeredTo.add(effect.serial);
       if (effect.kind === "poison") {
         this.release = { ...this.release, poisonedMs: this.nowMs, poisonReason: effect.reason };
+      }
+      if (effect.kind === "failure") {
+        const device = this.find(effect.serial);
+        const { sequence, rule } = effect;
+        device.penalty = penalise(device.penalty ?? null, sequence, rule, this.nowMs);
+        device.facts.penaltyUntilMs = device.penalty.untilMs;
       }
       if (effect.kind === "orderRevert") this.find(effect.serial).facts.orderPending = "revert";
       if (effect.kind === "event") {
@@ -221,12 +238,26 @@ export class Fleet {
         values,
       });
     }
-    const { offer } = nextFor(next, [this.record], [this.release], this.nowMs);
-    if (offer !== null) device.pending = reaction(device.behaviour, next);
+    const releases = [this.release, ...this.releases];
+    const { offer } = nextFor(next, [this.record], releases, this.nowMs);
+    if (offer !== null) device.pending = reaction(device, next, offer, this.nowMs);
   }
 }
 
-function reaction(behaviour: Behaviour, facts: DeviceFacts): Partial<DeviceFacts> {
+function reaction(
+  device: SimDevice,
+  facts: DeviceFacts,
+  offer: number,
+  nowMs: number,
+): Partial<DeviceFacts> {
+  const { behaviour } = device;
+  if (behaviour === "damaged" && (device.damagedTimes ?? 0) > 0) {
+    device.damagedTimes!--;
+    return { refused: { sequence: offer, code: Code.ImageDigest }, refusedMs: nowMs };
+  }
+  if (behaviour === "defer" && nowMs < device.deferUntilMs!) {
+    return { deferred: facts.deferred ?? { sequence: offer, sinceMs: nowMs } };
+  }
   if (behaviour === "crash") return wentBack(facts, Code.TrialCrashed, "");
   if (behaviour === "reject") {
     return { refused: { sequence: newSequence, code: Code.WrongInterpreter } };
@@ -234,12 +265,13 @@ function reaction(behaviour: Behaviour, facts: DeviceFacts): Partial<DeviceFacts
   if (behaviour === "stall") {
     return { download: { sequence: newSequence, bytesDone: 4096, sizeBytes: 8192 } };
   }
-  return confirmed(facts);
+  return confirmed(facts, offer);
 }
 
-function confirmed(facts: DeviceFacts): Partial<DeviceFacts> {
+function confirmed(facts: DeviceFacts, sequence = newSequence): Partial<DeviceFacts> {
   return {
-    runningSequence: newSequence,
+    deferred: null,
+    runningSequence: sequence,
     runningDigest: newDigest.slice(0, 16),
     slotState: SlotState.Confirmed,
     otherSequence: facts.runningSequence,

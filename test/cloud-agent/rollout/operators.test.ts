@@ -92,7 +92,9 @@ describe("operators", () => {
       ["hold", expect.stringMatching(`^${few}; a person has to decide;`)],
     ]);
     expect(fleet.events.filter((event) => event.kind === "waveHeld")).toHaveLength(2);
-    fleet.apply(promoteByHand(fleet.record, fleet.nowMs, "bob", "checked on the bench"));
+    fleet.apply(
+      promoteByHand(fleet.record, fleet.view(), fleet.nowMs, "bob", "checked on the bench"),
+    );
     fleet.step();
     expect(fleet.record.wave).toBe(1);
     expect(fleet.record.verdicts[2]!.reason).toBe("by hand, bob: checked on the bench");

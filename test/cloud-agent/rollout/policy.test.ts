@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parsePolicy, validatePolicy } from "../../../cloud-agent/core/rollout/policy.ts";
 import { hourMs, policyJson, releaseOf } from "./fleet.ts";
 
+const night = { from: "22:00", to: "05:00" };
 const all = { name: "all", size: { percent: 100 }, soakMs: 0 };
 
 describe("a policy", () => {
@@ -19,6 +20,7 @@ describe("a policy", () => {
         reverted: 0,
         rejected: 0,
         timedOut: 0,
+        sampleMin: 1,
         batterySlopeRatio: 1.5,
         slopeSamplesMin: 6,
         memoryPermillePerDay: 20,
@@ -30,10 +32,25 @@ describe("a policy", () => {
       verdict: { falseAlarm: 0.02, devicesMin: 0, waitMs: 72 * hourMs, onTooFew: "hold" },
       deviceTimeoutMs: 24 * hourMs,
       silentMs: 72 * hourMs,
+      pacePerMinute: null,
+      windows: null,
+      budgets: [],
+      passThrough: [],
+      mode: "soft",
+      notNowMaxMs: 14 * 24 * hourMs,
+      retries: {
+        transfer: { times: 3, backoffMs: hourMs },
+        device: { times: 1, backoffMs: 6 * hourMs },
+      },
+      penaltyBox: { failures: 3, withinMs: 7 * 24 * hourMs, forMs: 24 * hourMs },
       onHalt: "revert",
+      revertTo: null,
       deadlineMs: null,
+      deadlineAfterMs: null,
       author: "ada",
       approver: null,
+      approvals: 0,
+      emergency: null,
     });
   });
 
@@ -62,6 +79,24 @@ describe("a policy", () => {
     ["a negative soak", { waves: [{ ...all, soakMs: -1 }] }, /waves\[0\]\.soakMs/],
     ["no wave for all", { waves: [{ ...all, size: { percent: 50 } }] }, /the last wave takes all/],
     ["no canary", { waves: [all] }, /expected a canary wave/],
+    ["a filter of nothing", { waves: [{ ...all, size: { filter: {} } }, all] }, /at least one of/],
+    [
+      "a misspelt filter",
+      { waves: [{ ...all, size: { filter: { tag: ["x"] } } }, all] },
+      /waves\[0\]\.size\.filter\.tag: .* "tags"\?/,
+    ],
+    ["a zone nowhere", { windows: { zone: "Mars/Base", open: [night] } }, /windows\.zone: .*zone/],
+    ["a time of day that is none", { windows: { open: [{ ...night, to: "24:00" }] } }, /22:00/],
+    [
+      "a window nobody meets",
+      { windows: { open: [{ from: "22:00", to: "22:10" }] } },
+      /windows\.open\[0\]: expected at least 30 minutes, got 10/,
+    ],
+    ["a budget of none", { budgets: [{ by: "site", atOnce: 0 }] }, /budgets\[0\]\.atOnce/],
+    ["a lane without soak", { emergency: { soakMs: 1000 } }, /emergency\.soakMs/],
+    ["a try too many", { retries: { transfer: { times: 11 } } }, /retries\.transfer\.times/],
+    ["a class of tries nobody knows", { retries: { transferr: {} } }, /"transfer"\?/],
+    ["a pace of none", { pacePerMinute: 0 }, /pacePerMinute/],
     [
       "shrinking waves",
       { waves: [{ ...all, size: { percent: 20 } }, { ...all, size: { percent: 10 } }, all] },

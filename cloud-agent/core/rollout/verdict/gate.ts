@@ -42,6 +42,9 @@ export function gateOf(record: RolloutRecord, judged: Judged | null, nowMs: numb
       why: `a difference is not proved yet; looks on until ${timeWords(graceEndMs)}`,
     };
   }
+  if (waves[record.wave]!.byHand === true && record.wave < waves.length - 1) {
+    return { result: "hold", why: "the policy leaves this promotion to a person" };
+  }
   return { result: "promote", why: null };
 }
 
