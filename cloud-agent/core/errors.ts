@@ -39,6 +39,10 @@ export const enum AgentCode {
   ApprovalMissing = 671,
   ConsentNotAsked = 672,
   ConsentNotOwner = 673,
+  ReleaseIncomplete = 674,
+  EvidenceMissing = 675,
+  EvidenceWrong = 676,
+  ReportInvalid = 677,
   MetricUnknown = 690,
   AlertSettingsInvalid = 691,
   AlertClosed = 692,
@@ -315,6 +319,26 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "ConsentNotOwner",
     status: 403,
     next: "Only the account that the device is claimed for can answer.",
+  },
+  [AgentCode.ReleaseIncomplete]: {
+    name: "ReleaseIncomplete",
+    status: 422,
+    next: "Sign it again with --notes and --support-until.",
+  },
+  [AgentCode.EvidenceMissing]: {
+    name: "EvidenceMissing",
+    status: 422,
+    next: "Publish with fleetling release publish FILE --rehearsal REPORT --tests REPORT.",
+  },
+  [AgentCode.EvidenceWrong]: {
+    name: "EvidenceWrong",
+    status: 422,
+    next: "Rehearse and test these very images, and send the reports of that.",
+  },
+  [AgentCode.ReportInvalid]: {
+    name: "ReportInvalid",
+    status: 422,
+    next: "Write the report with fleetling release report, or correct the field that the detail names.",
   },
   [AgentCode.MetricUnknown]: {
     name: "MetricUnknown",

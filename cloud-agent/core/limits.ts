@@ -43,3 +43,5 @@ export const eventStreamBytesMax = 1024 * 1024;
 export const eventStreamPingMs = 20_000;
 /** Product models of one agent: read as a whole at each publication. */
 export const productsMax = 1000;
+/** One report of a rehearsal or of tests: the figures, not the log. */
+export const reportBytesMax = 256 * 1024;

@@ -3,6 +3,7 @@ import type { DeclaredSettings } from "../../firmware/protocol/host/settings.ts"
 import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Maintenance } from "./maintenance.ts";
 import type { Presence } from "./presence/presence.ts";
+import type { Evidence, ReportKind } from "./reports.ts";
 import type { Penalty } from "./rollout/penalty.ts";
 
 /** What the agent knows of one device. Truth comes from check-ins: running* and slot fields are only ever set from an
@@ -128,6 +129,8 @@ export interface ReleaseRecord {
   publishedMs: number;
   /** true: devices below it have to confirm it before anything higher */
   mustPass?: boolean;
+  /** reports that it was published with, by kind; absent where the agent asked for none */
+  evidence?: Partial<Record<ReportKind, Evidence>>;
   poisonedMs: number | null;
   poisonReason: string | null;
 }

@@ -18,6 +18,7 @@ import type { Image } from "./ports.ts";
 import { checkReleasePromise, type ProductRecord, products } from "./products.ts";
 import type { ReleaseImage, ReleaseRecord } from "./records.ts";
 import type { ReleaseKeys } from "./releaseKeys.ts";
+import { checkEvidence, type Evidence, type ReportKind } from "./reports.ts";
 
 /** An image as sent; class and digest are compared with the manifest where they are given. */
 export interface SentImage extends Image {
@@ -38,6 +39,9 @@ export interface PublishRequest {
   version?: string;
   type?: ReleaseRecord["type"];
   notes?: string;
+  /** true: devices below it have to confirm it before anything higher */
+  mustPass?: boolean;
+  evidence?: Partial<Record<ReportKind, Evidence>>;
   person: string;
 }
 
@@ -49,23 +53,30 @@ interface CheckedImage {
 
 /** Stores a release whose every envelope is signed by the release keys and whose payloads are what was signed.
  *  The same images again change nothing.
- *  @throws AgentError ReleaseDiffers, ReleaseClassTwice, RequestInvalid, ImageDigest, LeafReused, PromiseBroken; CodedError for an
- *  envelope that is not acceptable */
+ *  @param options.gate "full": with notes, support-until and the reports of its rehearsal and tests; "open": without
+ *  @throws AgentError ReleaseDiffers, ReleaseClassTwice, RequestInvalid, ImageDigest, LeafReused, PromiseBroken,
+ *  ReleaseIncomplete, EvidenceMissing, EvidenceWrong; CodedError for an envelope that is not acceptable */
 export async function publishRelease(
   tx: Tx,
   request: PublishRequest,
-  options: { keys: ReleaseKeys; nowMs: number },
+  options: { keys: ReleaseKeys; gate: "full" | "open"; nowMs: number },
 ): Promise<{ release: ReleaseRecord; wasNew: boolean }> {
   const images = request.images.map((image) => checkImage(image, options.keys));
-  const release = describe(request, images, options.nowMs);
-  const known = await tx.release(release.sequence);
+  const described = describe(request, images, options.nowMs);
+  const known = await tx.release(described.sequence);
   if (known) {
-    if (sameImages(known, release)) return { release: known, wasNew: false };
+    if (sameImages(known, described)) return { release: known, wasNew: false };
     throw new AgentError(
       AgentCode.ReleaseDiffers,
-      `release ${release.sequence}: it was published with other images`,
+      `release ${described.sequence}: it was published with other images`,
     );
   }
+  // An open agent keeps what it is given; a reference that nobody checked would look like one that somebody did.
+  const evidence =
+    options.gate === "full" || request.evidence !== undefined
+      ? await checkEvidence(tx, described, request.evidence ?? {}, options.nowMs)
+      : undefined;
+  const release = evidence === undefined ? described : { ...described, evidence };
   await checkPromises(tx, images);
   for (const { image } of images) {
     for (const used of leavesUsed(image.envelope)) {
@@ -199,6 +210,7 @@ function describe(request: PublishRequest, images: CheckedImage[], nowMs: number
     endOfLife: first.text?.endOfLife,
     disposal: first.text?.disposal,
     images: images.map((image) => image.record),
+    ...(request.mustPass ? { mustPass: true } : {}),
     publishedMs: nowMs,
     poisonedMs: null,
     poisonReason: null,

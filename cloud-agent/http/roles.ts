@@ -37,6 +37,8 @@ export const routeRoles: Record<string, Role[]> = {
   // A desk may lease leaves and do nothing else with the agent.
   "POST /v1/leases": ["desk", "releaser"],
   "POST /v1/leases/release": [],
+  "POST /v1/reports": ["releaser"],
+  "GET /v1/reports/:digest": readers,
   "GET /v1/releases": readers,
   "GET /v1/releases/:sequence": readers,
   "POST /v1/rollouts": ["operator", "releaser"],

@@ -197,6 +197,7 @@ export const base64 = (bytesMax: number) =>
     description: "base64",
   });
 
+const reportReference = Type.Object({ digest: Type.String(), summary: Type.String() });
 export const release = Type.Object({
   sequence: uint32(),
   version: Type.String(),
@@ -206,6 +207,9 @@ export const release = Type.Object({
   endOfLife: Type.Optional(Type.String({ description: "ISO date" })),
   disposal: Type.Optional(Type.String()),
   mustPass: Type.Optional(Type.Boolean()),
+  evidence: Type.Optional(
+    Type.Partial(Type.Object({ rehearsal: reportReference, tests: reportReference })),
+  ),
   publishedMs: time(),
   poisonedMs: orNull(time()),
   poisonReason: orNull(Type.String()),

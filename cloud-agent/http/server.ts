@@ -19,6 +19,7 @@ import { outboxRoutes } from "./routes/outbox.ts";
 import { productRoutes } from "./routes/products.ts";
 import { qualityRoutes } from "./routes/quality.ts";
 import { releaseRoutes } from "./routes/releases.ts";
+import { reportRoutes } from "./routes/reports.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
 import { summaryRoutes } from "./routes/summary.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -49,6 +50,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     claimRoutes,
     deviceRoutes,
     releaseRoutes,
+    reportRoutes,
     leaseRoutes,
     rolloutRoutes,
     consentRoutes,

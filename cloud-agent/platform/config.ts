@@ -43,6 +43,8 @@ const schema = z.strictObject({
   releaseKeys: z.string().min(1).optional(),
   /** never true in production: unverified images may be handed to a device to watch it refuse them */
   lab: flag.default(false),
+  /** full: a release is published with notes, support-until and the reports of its rehearsal and tests; open: without */
+  releaseGate: z.enum(["full", "open"]).default("full"),
   /** pause between two rollout steps, milliseconds */
   tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
   /** what devices are asked to keep between check-ins, seconds */

@@ -79,6 +79,8 @@ export class AgentProcess {
           FLEETLING_CHECKIN_S: String(s.checkInS),
           FLEETLING_TICK_MS: String(s.tickMs),
           FLEETLING_LAB: String(s.lab),
+          // A story's releases are made in front of the reader; there is no rehearsal before it.
+          FLEETLING_RELEASE_GATE: "open",
           // The story's deadlines are its own; a demo does not wait for every fsync of a busy disk.
           FLEETLING_DURABILITY: "normal",
         },

@@ -69,7 +69,9 @@ export function consentRoutes(app: Api, deps: ApiDeps): void {
     },
     async (request) => {
       const order = { ...request.params, ...request.body, person: person(request) };
-      return deviceView(await deps.store.tx((tx) => endPenalty(tx, order, deps.clock.nowMs())));
+      const nowMs = deps.clock.nowMs();
+      const freed = await deps.store.tx((tx) => endPenalty(tx, order, nowMs));
+      return deviceView(freed, deps.steadyMs());
     },
   );
 }

@@ -8,6 +8,10 @@ import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import { base64, failures, hex, release, sequence, sequenceParams } from "../schemas.ts";
 
+const evidence = Type.Object(
+  { digest: hex(32), summary: Type.String({ minLength: 3, maxLength: 500 }) },
+  { additionalProperties: false },
+);
 const publishBody = Type.Object(
   {
     sequence: Type.Optional(sequence),
@@ -17,6 +21,15 @@ const publishBody = Type.Object(
       Type.Union([Type.Literal("security"), Type.Literal("fix"), Type.Literal("feature")]),
     ),
     notes: Type.Optional(Type.String({ maxLength: 2048 })),
+    mustPass: Type.Optional(
+      Type.Boolean({ description: "devices below it confirm it before anything higher" }),
+    ),
+    evidence: Type.Optional(
+      Type.Object(
+        { rehearsal: Type.Optional(evidence), tests: Type.Optional(evidence) },
+        { additionalProperties: false, description: "reports that were sent before, by digest" },
+      ),
+    ),
     images: Type.Array(
       Type.Object(
         {
@@ -68,7 +81,8 @@ export function releaseRoutes(app: Api, deps: ApiDeps): void {
       const published = await deps.store.tx(async (tx) => {
         const keys = await acceptReleaseKeys(tx, files);
         const publication = { ...rest, images: decoded, person: person(request) };
-        return publishRelease(tx, publication, { keys, nowMs: deps.clock.nowMs() });
+        const { releaseGate: gate } = deps.config;
+        return publishRelease(tx, publication, { keys, gate, nowMs: deps.clock.nowMs() });
       });
       return reply.code(published.wasNew ? 201 : 200).send(published.release);
     },

@@ -5,6 +5,7 @@ import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { ToolError } from "../keys/errors.ts";
 import { progressLine } from "../keys/progress.ts";
 import { readLimits } from "./limits.ts";
+import { registerPublish } from "./publish.ts";
 import { type ReleaseInput, releaseFile, type SignedRelease, signRelease } from "./sign.ts";
 
 interface Flags {
@@ -24,6 +25,7 @@ interface Flags {
   supportUntil?: string;
   endOfLife?: string;
   disposal?: string;
+  mustPass?: boolean;
   json?: boolean;
 }
 
@@ -45,9 +47,10 @@ const told = [
   ["disposal", "--disposal", "how the product is disposed of"],
 ] as const;
 
-/** Adds `fleetling release sign`. */
+/** Adds `fleetling release sign | report | publish`. */
 export function register(program: Command): void {
-  const release = program.command("release").description("Sign releases");
+  const release = program.command("release").description("Sign and publish releases");
+  registerPublish(release);
   release
     .command("sign")
     .description("Sign the images of one or more build folders as one release")
@@ -71,6 +74,7 @@ export function register(program: Command): void {
     .option("--support-until <date>", "ISO date")
     .option("--end-of-life <date>", "ISO date")
     .option("--disposal <text>", "how to dispose of the product")
+    .option("--must-pass", "devices below it confirm it before anything higher")
     .option("--keys <dir>", "key folder", "keys")
     .option("-o, --out <file>", "result", "release.json")
     .option("--json", "print the summary as JSON")
@@ -115,6 +119,7 @@ export function releaseInput(builds: string[], flags: Flags): ReleaseInput {
     supportUntil: flags.supportUntil,
     endOfLife: flags.endOfLife,
     disposal: flags.disposal,
+    mustPass: flags.mustPass,
     trialMinutes: optional("--trial-minutes", flags.trialMinutes),
     batteryMinMv: optional("--battery-mv", flags.batteryMv),
     limits: readLimits(flags.limit),

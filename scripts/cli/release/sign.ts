@@ -31,6 +31,8 @@ export interface ReleaseInput extends ManifestText {
   }[];
   sequence: number;
   floor: number;
+  /** true: devices below it confirm it before anything higher; it travels beside what is signed */
+  mustPass?: boolean;
   /** least and greatest interpreter version: ["2v25", "2v29"] */
   interpreter: readonly [string, string];
   trialMinutes?: number;
@@ -95,6 +97,7 @@ export function releaseFile(input: ReleaseInput, signed: SignedRelease): object 
     version: input.version,
     type: input.type,
     notes: input.notes,
+    mustPass: input.mustPass,
     images: signed.images.map(({ board, classId, digest, envelope, payload }, index) => ({
       ...{ board, classId, digest, settings: input.images[index]!.settings },
       envelope: base64(envelope),

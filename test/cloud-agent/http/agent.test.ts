@@ -169,6 +169,7 @@ describe("settings", () => {
       ...{ vitalsRawDays: 7, vitalsHourDays: 30, vitalsDayDays: 730, vitalsRawRowsMax: 20_000_000 },
       coding: "any",
       lab: true,
+      releaseGate: "full",
       tickMs: 50,
       checkInS: 5,
       durability: "full",

@@ -16,7 +16,7 @@ export interface Harness {
   clock: { now: number };
   nudged: string[];
   logged: unknown[];
-  config: { lab: boolean; checkInS: number };
+  config: { lab: boolean; checkInS: number; releaseGate: "full" | "open" };
   releaseKeys: { files: Uint8Array[] };
   ready: { now: boolean };
   call(method: string, url: string, body?: unknown, role?: Role): Promise<Reply>;
@@ -44,7 +44,7 @@ export async function harness(): Promise<Harness> {
     clock: { now: startMs },
     nudged: [],
     logged: [],
-    config: { lab: false, checkInS: 60 },
+    config: { lab: false, checkInS: 60, releaseGate: "open" },
     releaseKeys: { files: [] },
     ready: { now: true },
   });

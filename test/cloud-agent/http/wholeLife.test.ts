@@ -54,7 +54,8 @@ beforeAll(async () => {
     JSON.stringify({ release: [hex(releaseKey.publicKey)] }),
   );
   const ports = { httpPort: 0, mqttPort: 0, mqttHost: "127.0.0.1", tickMs: 20 };
-  agent = createAgent(parseConfig({ data, km: hex(km), adminToken, ...ports }), {
+  const releaseGate = "open";
+  agent = createAgent(parseConfig({ data, km: hex(km), adminToken, releaseGate, ...ports }), {
     clock: systemClock,
     random: systemRandom,
     log: createLog("error"),
