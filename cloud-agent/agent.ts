@@ -11,6 +11,7 @@ import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports
 import { prudentNowMs } from "./core/presence/listening.ts";
 import { challengesSinceS, raiseReservations } from "./core/restore.ts";
 import { rollPauseMs } from "./core/vitals/limits.ts";
+import { withHistory } from "./history.ts";
 import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
 import { createKeySetWatch } from "./keySetWatch.ts";
@@ -95,7 +96,8 @@ interface Parts {
 async function startParts(config: AgentConfig, edges: AgentEdges): Promise<Parts> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const path = join(config.data, "fleet.db");
-  const store = await openSqliteStore({ path, durability: config.durability });
+  const { durability } = config;
+  const store = withHistory(await openSqliteStore({ path, durability }), edges.clock);
   try {
     return await startOver(store, config, edges);
   } catch (cause) {

@@ -1,5 +1,6 @@
 /** Reads all that is stored of one device in short transactions, so that check-ins come in between. */
 import { type ExportPart, eventCells, spanCells, vitalsCells } from "./core/export.ts";
+import { snapshots, snapshotsPerDeviceMax } from "./core/history/snapshot.ts";
 import { rmas } from "./core/quality/rma.ts";
 import type { CertificateRecord, EventRecord, VitalsRecord } from "./core/records.ts";
 import type { SpanKind, VitalsSpan } from "./core/vitals/spans.ts";
@@ -31,6 +32,11 @@ export async function* exportLines(
     return tx.documents.list(rmas, { ref: serial, limit: 1000 });
   })) {
     yield line("return", { return: value });
+  }
+  for (const { value } of await store.tx((tx) => {
+    return tx.documents.list(snapshots, { ref: serial, limit: snapshotsPerDeviceMax + 1 });
+  })) {
+    yield line("snapshot", { snapshot: value });
   }
   for await (const certificate of certificatesOf(store, serial)) {
     yield line("certificate", { certificate });

@@ -3,6 +3,7 @@
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { forgetSnapshots } from "./history/snapshot.ts";
 import { needDevice } from "./lifecycle.ts";
 import { type RmaRecord, rmas } from "./quality/rma.ts";
 
@@ -14,6 +15,8 @@ export interface ErasedCounts {
   spans: number;
   events: number;
   returns: number;
+  /** states it was in, kept for questions about the past */
+  snapshots: number;
 }
 
 /** Erases the next portion. @returns what went; all zero when nothing is left
@@ -35,7 +38,7 @@ export async function eraseNext(tx: Tx, serial: string): Promise<ErasedCounts> {
     await tx.documents.put(rmas, { id, ref: serial, value: blank });
     returns++;
   }
-  return { ...rows, returns };
+  return { ...rows, returns, snapshots: await forgetSnapshots(tx, serial) };
 }
 
 /** Blanks the record and notes that it was done. */
@@ -52,6 +55,8 @@ export async function endErasure(
     ...{ lastFailed: null, refused: null, download: null, wantedSettings: null },
     settingsRefused: {},
   });
+  // The blank record has left a snapshot of its own; the one before it still told where the device was.
+  await forgetSnapshots(tx, serial);
   const { vitals, spans, events, returns } = counts;
   const text = `${person} erased what was stored of ${serial}: ${vitals} samples, ${spans} hours and days, ${events} events, notes of ${returns} returns.`;
   await tx.appendEvent({ kind: "dataErased", serial, text, data: { ...counts, person } }, nowMs);

@@ -1,6 +1,7 @@
 /** Errors that people and programs meet at the agent's edges: number, name, HTTP status and what to do next.
  *  Numbers below 600 are the device's own (firmware/protocol/errors.ts); 600-699 are the agent's. Never reused. */
 import { Code } from "../../firmware/protocol/errors.ts";
+import { rolloutErrorKinds } from "./rolloutErrorKinds.ts";
 
 export const enum AgentCode {
   RequestInvalid = 600,
@@ -43,6 +44,7 @@ export const enum AgentCode {
   EvidenceMissing = 675,
   EvidenceWrong = 676,
   ReportInvalid = 677,
+  HistoryTooShort = 678,
   MetricUnknown = 690,
   AlertSettingsInvalid = 691,
   AlertClosed = 692,
@@ -51,7 +53,7 @@ export const enum AgentCode {
   DeviceInService = 695,
 }
 
-interface ErrorKind {
+export interface ErrorKind {
   name: string;
   /** HTTP status */
   status: number;
@@ -61,6 +63,7 @@ interface ErrorKind {
 
 /** Every code an HTTP reply can carry. */
 export const errorKinds: Record<number, ErrorKind> = {
+  ...rolloutErrorKinds,
   [Code.UnknownDevice]: {
     name: "UnknownDevice",
     status: 404,
@@ -299,46 +302,6 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "PromiseBroken",
     status: 409,
     next: "A promise to customers may only be lengthened; give the promised day or a later one.",
-  },
-  [AgentCode.PolicyFileInvalid]: {
-    name: "PolicyFileInvalid",
-    status: 422,
-    next: "Correct the lines named; fleetling rollout schema prints what a policy file may hold.",
-  },
-  [AgentCode.ApprovalMissing]: {
-    name: "ApprovalMissing",
-    status: 409,
-    next: "Have others than the author approve it, by their own tokens: fleetling rollout approve ID.",
-  },
-  [AgentCode.ConsentNotAsked]: {
-    name: "ConsentNotAsked",
-    status: 409,
-    next: "Read /v1/devices/{serial}/next: only what an open wave asks for can be answered.",
-  },
-  [AgentCode.ConsentNotOwner]: {
-    name: "ConsentNotOwner",
-    status: 403,
-    next: "Only the account that the device is claimed for can answer.",
-  },
-  [AgentCode.ReleaseIncomplete]: {
-    name: "ReleaseIncomplete",
-    status: 422,
-    next: "Sign it again with --notes and --support-until.",
-  },
-  [AgentCode.EvidenceMissing]: {
-    name: "EvidenceMissing",
-    status: 422,
-    next: "Publish with fleetling release publish FILE --rehearsal REPORT --tests REPORT.",
-  },
-  [AgentCode.EvidenceWrong]: {
-    name: "EvidenceWrong",
-    status: 422,
-    next: "Rehearse and test these very images, and send the reports of that.",
-  },
-  [AgentCode.ReportInvalid]: {
-    name: "ReportInvalid",
-    status: 422,
-    next: "Write the report with fleetling release report, or correct the field that the detail names.",
   },
   [AgentCode.MetricUnknown]: {
     name: "MetricUnknown",

@@ -19,6 +19,7 @@ export const routeRoles: Record<string, Role[]> = {
   "GET /v1/devices/:serial/events": readers,
   "GET /v1/devices/:serial/why": readers,
   "GET /v1/devices/:serial/next": readers,
+  "GET /v1/devices/:serial/explain": readers,
   "GET /v1/devices/:serial/certificate": readers,
   "GET /v1/certificates": readers,
   "POST /v1/devices/:serial/decommission": ["operator", "installer"],

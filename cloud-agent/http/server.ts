@@ -79,6 +79,7 @@ const numberNames = new Set([
   "fromIndex",
   "sinceMs",
   "untilMs",
+  "atMs",
 ]);
 
 function parseQuery(text: string): Record<string, unknown> {

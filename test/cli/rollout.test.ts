@@ -107,3 +107,26 @@ describe("fleetling rollout", () => {
     expect((await api.call("GET", "/v1/rollouts")).body).toEqual({ rollouts: [] });
   }, 240_000);
 });
+
+describe("fleetling device why", () => {
+  it("says what a device gets and why not more, now and then", async () => {
+    const policy = {
+      ...{ name: "to 7", sequence: 7, target: { serials: ["SN-0001"] }, holdBackShare: 0 },
+      waves: [{ name: "all", size: { percent: 100 }, soakMs: 0 }],
+    };
+    const { id } = (await api.call("POST", "/v1/rollouts", policy, "operator")).body;
+    api.clock.now += 60_000;
+    await api.call("POST", `/v1/rollouts/${id}/start`, {}, "operator");
+    const now = await run("device", "why", "SN-0001");
+    expect(now.out.split("\n").slice(0, 2)).toEqual([
+      '2027-01-15T08:01:00Z  SN-0001 gets release 7 (offered): release 7 is offered by rollout "to 7"',
+      expect.stringMatching(/^SN-0001 does not run release 7 yet: the offer waits since/),
+    ]);
+    const then = await run("device", "why", "SN-0001", "--at", "2027-01-15T08:00:30Z");
+    expect(then.out).toMatch(
+      /^2027-01-15T08:00:30Z {2}SN-0001 gets nothing \(draft\): rollout "to 7"/,
+    );
+    const wrong = await run("device", "why", "SN-0001", "--at", "yesterday");
+    expect(wrong.error).toMatch(/^FLAG_INVALID: --at: expected a time like 2026-12-24T18:00:00Z/);
+  }, 240_000);
+});

@@ -25,7 +25,8 @@ const eventsMax = 20;
 /** Answers "why does this device not run that release?" from the event log, the records and the rollouts. Pure.
  *  @param events of this device, of this release and of its rollouts, in order; others are ignored
  *  @param device null when the agent does not know the serial
- *  @param release null when it is not published */
+ *  @param release null when it is not published
+ *  @param releases all that may be on the way; omitted: none */
 export function whyNotUpdated(
   serial: string,
   sequence: number,
@@ -34,6 +35,7 @@ export function whyNotUpdated(
   rollouts: RolloutRecord[],
   release: ReleaseRecord | null,
   nowMs: number,
+  releases: ReleaseRecord[] = [],
 ): WhyAnswer {
   const own = rollouts.filter((rollout) => rollout.policy.sequence === sequence);
   const facts = eventFacts(serial, sequence, events, own);
@@ -56,7 +58,7 @@ export function whyNotUpdated(
   const rollout = targeting.reduce((left, right) =>
     (right.startedMs ?? 0) >= (left.startedMs ?? 0) ? right : left,
   );
-  return { answer: answerFrom(rollout, release, known, events, nowMs), facts };
+  return { answer: answerFrom(rollout, release, known, events, nowMs, releases), facts };
 }
 
 function answerFrom(
@@ -65,10 +67,11 @@ function answerFrom(
   device: DeviceFacts,
   events: EventRecord[],
   nowMs: number,
+  releases: ReleaseRecord[],
 ): string {
   const { serial } = device;
   const { sequence } = release;
-  const next = nextIn(rollout, release, device, nowMs);
+  const next = nextIn(rollout, release, device, nowMs, releases);
   const entry = rollout.progress?.[serial];
   if (next.code === "alreadyRunning") {
     const since = entry?.confirmedMs ?? null;

@@ -1,16 +1,56 @@
 import { Type } from "typebox";
+import { eventsAbout, explain } from "../../core/history/explain.ts";
 import { needDevice } from "../../core/lifecycle.ts";
-import { pageRowsMax } from "../../core/limits.ts";
-import type { EventRecord } from "../../core/records.ts";
 import { nextFor } from "../../core/rollout/decide.ts";
 import { factsOf } from "../../core/rollout/facts.ts";
 import { whyNotUpdated } from "../../core/why/why.ts";
-import type { Tx } from "../../storage/store.ts";
 import type { Api, ApiDeps } from "../deps.ts";
-import { failures, sequence, serialParams } from "../schemas.ts";
+import { failures, orNull, sequence, serialParams, time } from "../schemas.ts";
+
+const nextAnswer = Type.Object({
+  offer: orNull(Type.Integer()),
+  reason: Type.String(),
+  code: Type.String(),
+  rolloutId: orNull(Type.String()),
+});
+const whyAnswer = Type.Object({
+  answer: Type.String(),
+  facts: Type.Array(Type.Object({ atMs: orNull(Type.Integer()), text: Type.String() })),
+});
 
 /** "Why did this device not update?" and "what would it get next?", answered from log and records. */
 export function explainRoutes(app: Api, deps: ApiDeps): void {
+  app.get(
+    "/v1/devices/:serial/explain",
+    {
+      schema: {
+        summary: "Both answers at once, for now or for any time before",
+        params: serialParams,
+        querystring: Type.Object(
+          {
+            sequence: Type.Optional(sequence),
+            atMs: Type.Optional(time("left out: now. Milliseconds since 1970")),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object({
+            serial: Type.String(),
+            atMs: time(),
+            next: nextAnswer,
+            sequence: orNull(Type.Integer({ description: "release that `why` is about" })),
+            why: orNull(whyAnswer),
+          }),
+          ...failures,
+        },
+      },
+    },
+    (request) => {
+      const { sequence: wanted = null, atMs = null } = request.query;
+      const question = { ...request.params, sequence: wanted, atMs };
+      return deps.store.tx((tx) => explain(tx, question, deps.clock.nowMs()));
+    },
+  );
   app.get(
     "/v1/devices/:serial/why",
     {
@@ -19,15 +59,7 @@ export function explainRoutes(app: Api, deps: ApiDeps): void {
         params: serialParams,
         querystring: Type.Object({ sequence }, { additionalProperties: false }),
         response: {
-          200: Type.Object({
-            answer: Type.String(),
-            facts: Type.Array(
-              Type.Object({
-                atMs: Type.Union([Type.Integer(), Type.Null()]),
-                text: Type.String(),
-              }),
-            ),
-          }),
+          200: whyAnswer,
           ...failures,
         },
       },
@@ -40,8 +72,11 @@ export function explainRoutes(app: Api, deps: ApiDeps): void {
         const rollouts = await tx.rollouts({});
         const release = await tx.release(wanted);
         const events = await eventsAbout(tx, serial, wanted);
+        const releases = await tx.releases();
         const nowMs = deps.clock.nowMs();
-        return whyNotUpdated(serial, wanted, events, device, rollouts, release, nowMs);
+        return whyNotUpdated(
+          ...([serial, wanted, events, device, rollouts, release, nowMs, releases] as const),
+        );
       });
     },
   );
@@ -52,12 +87,7 @@ export function explainRoutes(app: Api, deps: ApiDeps): void {
         summary: "What the device would be offered at its next contact, and why",
         params: serialParams,
         response: {
-          200: Type.Object({
-            offer: Type.Union([Type.Integer(), Type.Null()]),
-            reason: Type.String(),
-            code: Type.String(),
-            rolloutId: Type.Union([Type.String(), Type.Null()]),
-          }),
+          200: nextAnswer,
           ...failures,
         },
       },
@@ -69,16 +99,4 @@ export function explainRoutes(app: Api, deps: ApiDeps): void {
         return nextFor(factsOf(device), rollouts, await tx.releases(), deps.clock.nowMs());
       }),
   );
-}
-
-/** The newest events of the device and those of the release that name no device, in order. */
-async function eventsAbout(tx: Tx, serial: string, wanted: number): Promise<EventRecord[]> {
-  const newest = { limit: pageRowsMax, newestFirst: true };
-  const own = await tx.events({ ...newest, serial });
-  const general = await tx.events({ ...newest, sequence: wanted });
-  const byId = new Map(own.map((event) => [event.id, event]));
-  for (const event of general) {
-    if (event.serial === null) byId.set(event.id, event);
-  }
-  return [...byId.values()].sort((a, b) => a.id - b.id);
 }

@@ -60,7 +60,7 @@ export function exportRoutes(app: Api, deps: ApiDeps): void {
         response: {
           200: Type.Object({
             ...{ vitals: Type.Integer(), spans: Type.Integer() },
-            ...{ events: Type.Integer(), returns: Type.Integer() },
+            ...{ events: Type.Integer(), returns: Type.Integer(), snapshots: Type.Integer() },
           }),
           ...failures,
         },
@@ -68,7 +68,9 @@ export function exportRoutes(app: Api, deps: ApiDeps): void {
     },
     async (request) => {
       const { serial } = request.params;
-      const counts: ErasedCounts = { vitals: 0, spans: 0, events: 0, returns: 0 };
+      const counts: ErasedCounts = {
+        ...{ vitals: 0, spans: 0, events: 0, returns: 0, snapshots: 0 },
+      };
       for (;;) {
         const portion = await deps.store.tx((tx) => eraseNext(tx, serial));
         const names = Object.keys(counts) as (keyof ErasedCounts)[];

@@ -10,6 +10,7 @@ import {
   withApiFlags,
   writeReply,
 } from "../api/client.ts";
+import { registerWhy } from "./why.ts";
 
 interface Device {
   serial: string;
@@ -36,9 +37,10 @@ Examples:
   $ fleetling device maintenance PUCK-0042 --end
 `;
 
-/** Adds `fleetling device list | maintenance | export | erase`. */
+/** Adds `fleetling device list | why | maintenance | export | erase`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
+  registerWhy(device);
   registerMaintenance(device);
   registerData(device);
   withApiFlags(device.command("list"))

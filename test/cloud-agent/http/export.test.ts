@@ -60,9 +60,18 @@ describe("an export", () => {
     expect(lines[0]).toEqual({ kind: "fleetlingExport", version: 1, serial, atMs: api.clock.now });
     expect(lines.at(-1)).toEqual({
       kind: "end",
-      counts: { device: 1, event: 602, vitals: 700, hour: 2, day: 1, return: 1, certificate: 1 },
+      counts: {
+        device: 1,
+        event: 602,
+        vitals: 700,
+        hour: 2,
+        day: 1,
+        return: 1,
+        snapshot: 1,
+        certificate: 1,
+      },
     });
-    expect(lines).toHaveLength(602 + 700 + 2 + 1 + 1 + 1 + 1 + 2);
+    expect(lines).toHaveLength(602 + 700 + 2 + 1 + 1 + 1 + 1 + 1 + 2);
     expect(lines[1].device).toMatchObject({ serial, account: "acme", site: "attic" });
     expect(reply.payload).not.toContain(other);
   });
@@ -118,12 +127,16 @@ describe("erasure", () => {
   const erase = () => api.call("DELETE", `/v1/devices/${serial}/data`, undefined, "operator");
 
   it("takes what was measured, done and written, tells the counts, and leaves birth and certificate", async () => {
-    expect((await erase()).body).toEqual({ vitals: 700, spans: 3, events: 602, returns: 1 });
+    expect((await erase()).body).toEqual({
+      ...{ vitals: 700, spans: 3, events: 602, returns: 1, snapshots: 0 },
+    });
     const lines = (await get("")).payload
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    const counts = { device: 1, event: 1, return: 1, certificate: 1 };
+    const counts = { device: 1, event: 1, return: 1, snapshot: 1, certificate: 1 };
+    const snapshot = lines.find(({ kind }) => kind === "snapshot").snapshot.device;
+    expect(snapshot).toMatchObject({ account: null, site: null });
     expect(lines.at(-1)).toEqual({ kind: "end", counts });
     const { device } = lines[1];
     expect(device).toMatchObject({ serial, account: null, site: null, tags: [], batch: "B1" });
@@ -135,7 +148,9 @@ describe("erasure", () => {
       ...{ failureCode: "no-boot", notes: "", person: "" },
       teardown: { component: "cell", lot: "L1", finding: "", person: "" },
     });
-    expect((await erase()).body).toEqual({ vitals: 0, spans: 0, events: 0, returns: 0 });
+    expect((await erase()).body).toEqual({
+      ...{ vitals: 0, spans: 0, events: 0, returns: 0, snapshots: 0 },
+    });
     const kept = await api.store.tx((tx) => tx.vitals({ serial: other, limit: 1000 }));
     expect(kept).toHaveLength(700);
   });

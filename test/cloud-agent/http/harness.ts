@@ -1,4 +1,6 @@
 /** An API over a fresh store in memory, with a clock and random bytes that tests hold in their hands. */
+
+import { withHistory } from "../../../cloud-agent/history.ts";
 import { hashToken } from "../../../cloud-agent/http/auth.ts";
 import type { Api, ApiDeps } from "../../../cloud-agent/http/deps.ts";
 import type { Role } from "../../../cloud-agent/http/roles.ts";
@@ -40,7 +42,9 @@ let shared: Promise<Api> | null = null;
 export async function harness(): Promise<Harness> {
   random = 0;
   Object.assign(state, {
-    store: await openSqliteStore({ path: ":memory:", durability: "normal" }),
+    store: withHistory(await openSqliteStore({ path: ":memory:", durability: "normal" }), {
+      nowMs: () => state.clock.now,
+    }),
     clock: { now: startMs },
     nudged: [],
     logged: [],
