@@ -69,8 +69,12 @@ export async function endDueMaintenance(tx: Tx, edge: MaintenanceEdge): Promise<
   for (const { id } of due) {
     await tx.documents.delete(ends, id);
     const device = await tx.device(id);
-    // It may have been decommissioned meanwhile: then it has another state to keep.
-    if (device?.lifecycle !== Lifecycle.Maintenance) continue;
+    if (!device) continue;
+    if (device.lifecycle !== Lifecycle.Maintenance) {
+      // It was decommissioned meanwhile: its state stays, and its next owner is not shown this.
+      await tx.putDevice({ ...device, maintenance: null });
+      continue;
+    }
     await end(tx, device, `The maintenance of ${id} ended at its time.`, edge);
     serials.push(id);
   }

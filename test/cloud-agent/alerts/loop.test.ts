@@ -244,8 +244,22 @@ describe("the vitals of the fleet", () => {
     const [alert, ...others] = await open();
     expect(others).toEqual([]);
     expect(alert.text).toBe(
-      "SN-103 loses 45.0 mV a day; the middle one of 20 sensor-1 on puckjs loses 11.5.",
+      "SN-103 uses 45.0 mV a day; the middle one of 20 sensor-1 on puckjs uses 11.5.",
     );
+  });
+  it("show a battery by its charge where the board measures that, over restarts of its counter", async () => {
+    await fleet((n, day) => {
+      const used = n === 3 ? 900 : 300 + (n % 4);
+      const begun = n === 5 && day > 3 ? 4 : 0;
+      return {
+        chargeMicroAh: [used * (day - begun + 1)],
+        batteryMv: [3000 - 90 * (n === 6 ? day : 0)],
+      };
+    });
+    await pass(minuteMs);
+    expect((await open()).map((one: { text: string }) => one.text)).toEqual([
+      "SN-103 uses 900.0 µAh a day; the middle one of 20 sensor-1 on puckjs uses 301.5.",
+    ]);
   });
   it("show a batch that is warmer than the others of its board", async () => {
     await fleet((n) => ({ temperatureDeciC: [n < 8 ? 312 + (n % 3) : 230 + (n % 3)] }));

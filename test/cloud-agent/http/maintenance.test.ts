@@ -84,7 +84,7 @@ describe("maintenance", () => {
     await api.call("POST", `/v1/devices/${serial}/decommission`, body);
     api.clock.now += 3600_000;
     await turn();
-    expect((await record()).lifecycle).toBe(Lifecycle.Wiping);
+    expect(await record()).toMatchObject({ lifecycle: Lifecycle.Wiping, maintenance: null });
   });
   it.each([
     ["a device that nobody has claimed", Lifecycle.Released, 409],

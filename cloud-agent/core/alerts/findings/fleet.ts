@@ -26,36 +26,58 @@ export interface FleetVitals {
   spans: VitalsSpan[];
 }
 
-/** Batteries that drain faster than those of the same model on the same board. */
+/** Batteries that drain faster than those of the same model on the same board: by charge where the board measures it, else
+ *  by voltage. */
 export function batteryFindings(fleet: readonly FleetVitals[], limits: Thresholds): Finding[] {
-  const cohorts = new Map<string, { device: DeviceRecord; drain: number }[]>();
+  const cohorts = new Map<string, { device: DeviceRecord; drain: number; unit: "µAh" | "mV" }[]>();
   for (const { device, spans } of fleet) {
-    const drain = drainOf(spans);
+    const charge = chargeDrainOf(spans);
+    const drain = charge ?? voltageDrainOf(spans);
     if (drain === null) continue;
-    const cohort = `${device.birth.model} on ${device.birth.board}`;
-    cohorts.set(cohort, [...(cohorts.get(cohort) ?? []), { device, drain }]);
+    const unit = charge === null ? "mV" : "µAh";
+    const cohort = `${device.birth.model} on ${device.birth.board} ${unit}`;
+    cohorts.set(cohort, [...(cohorts.get(cohort) ?? []), { device, drain, unit }]);
   }
-  return [...cohorts].flatMap(([cohort, members]) => {
+  return [...cohorts.values()].flatMap((members) => {
     if (members.length < cohortMin) return [];
     const { median, deviation } = middleOf(members.map(({ drain }) => drain));
     const least = Math.max(
-      limits.batteryMvPerDay,
+      members[0]!.unit === "mV" ? limits.batteryMvPerDay : 0,
       limits.batteryRatio * Math.max(median, 0),
       median + deviationsMin * deviation,
     );
     return members
       .filter(({ drain }) => drain > least)
-      .map(({ device, drain }) => ({
-        rule: "batterySlope" as const,
-        subject: { kind: "device" as const, name: device.serial },
-        text: `${device.serial} loses ${drain.toFixed(1)} mV a day; the middle one of ${members.length} ${cohort} loses ${median.toFixed(1)}.`,
-        places: placesOf(device),
-      }));
+      .map(({ device, drain, unit }) => {
+        const { serial, birth } = device;
+        const like = `${members.length} ${birth.model} on ${birth.board}`;
+        return {
+          rule: "batterySlope" as const,
+          subject: { kind: "device" as const, name: serial },
+          text: `${serial} uses ${drain.toFixed(1)} ${unit} a day; the middle one of ${like} uses ${median.toFixed(1)}.`,
+          places: placesOf(device),
+        };
+      });
   });
 }
 
+/** µAh a day. The counter begins again at each restart: what it then shows was used since.
+ *  @returns null for too few days */
+function chargeDrainOf(spans: readonly VitalsSpan[]): number | null {
+  const days = spans.filter(({ figures }) => figures.chargeMicroAh !== undefined);
+  if (days.length < slopeDaysMin) return null;
+  let used = 0;
+  for (let at = 1; at < days.length; at++) {
+    const before = days[at - 1]!.figures.chargeMicroAh![1];
+    const now = days[at]!.figures.chargeMicroAh![1];
+    used += now >= before ? now - before : now;
+  }
+  const passedMs = days.at(-1)!.lastMs - days[0]!.lastMs;
+  return passedMs > 0 ? (used * spanMs.day) / passedMs : null;
+}
+
 /** mV a day, from the newest cell's days. @returns null for too few days */
-function drainOf(spans: readonly VitalsSpan[]): number | null {
+function voltageDrainOf(spans: readonly VitalsSpan[]): number | null {
   let points: [day: number, mv: number][] = [];
   for (const span of spans) {
     const figures = span.figures.batteryMv;
