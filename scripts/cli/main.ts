@@ -11,6 +11,7 @@ import { register as registerNew } from "./new/command.ts";
 import { register as registerOutbox } from "./outbox/command.ts";
 import { register as registerProduct } from "./product/command.ts";
 import { register as registerQuality } from "./quality/command.ts";
+import { register as registerRehearse } from "./rehearse/command.ts";
 import { register as registerRelease } from "./release/command.ts";
 import { register as registerRollout } from "./rollout/command.ts";
 import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
@@ -40,6 +41,7 @@ export function createProgram(): Command {
     registerOutbox,
     registerProduct,
     registerQuality,
+    registerRehearse,
   ])
     register(program);
   return program;

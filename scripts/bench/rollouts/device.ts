@@ -3,9 +3,9 @@ import type { VitalsSummary } from "../../../cloud-agent/core/rollout/verdict/su
 import { emptySummary } from "../../../cloud-agent/core/rollout/verdict/summary.ts";
 import { Code } from "../../../firmware/protocol/errors.ts";
 import { Lifecycle, SlotState } from "../../../firmware/protocol/messages.ts";
-import { type BoardModel, type Defect, field } from "./model.ts";
-import type { Dice } from "./random.ts";
-import type { Site } from "./site.ts";
+import type { Dice } from "../../sim/field/dice.ts";
+import { type BoardModel, type Defect, field } from "../../sim/field/model.ts";
+import type { Site } from "../../sim/field/site.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

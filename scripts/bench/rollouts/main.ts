@@ -1,8 +1,10 @@
-/** npm run bench:rollouts: how many bad releases the verdict catches, and how many good ones it halts. */
+/** npm run bench:rollouts: how many bad releases the verdict catches, how many good ones it halts, and how long a rehearsal
+ *  takes. */
 import { availableParallelism } from "node:os";
-import { harmless, planted, sensitivity } from "./model.ts";
+import { harmless, planted, sensitivity } from "../../sim/field/model.ts";
 import { type BenchOptions, help, readOptions } from "./options.ts";
 import { playAll } from "./pool.ts";
+import { type RehearsalRow, rehearsalName, rehearsalText, rehearseForBench } from "./rehearsal.ts";
 import { type Row, rowOf, tableOf } from "./table.ts";
 
 const devices = 1000;
@@ -34,15 +36,24 @@ async function main(): Promise<number> {
       for (const line of row.oddities) process.stdout.write(`${line}\n`);
   }
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
-  const holds = rows.every((row) => row.holds !== false);
-  process.stdout.write(`${tableOf(rows)}\n`);
-  process.stdout.write(`${JSON.stringify(summary(options, rows, seconds, holds))}\n`);
+  if (rows.length > 0) process.stdout.write(`${tableOf(rows)}\n`);
+  const rehearsal = rehearsalName.includes(options.only) ? await rehearseForBench() : null;
+  if (rehearsal !== null) process.stdout.write(`${rehearsalText(rehearsal)}\n`);
+  const holds = rows.every((row) => row.holds !== false) && rehearsal?.holds !== false;
+  process.stdout.write(`${JSON.stringify(summary(options, rows, rehearsal, seconds, holds))}\n`);
   return holds ? 0 : 1;
 }
 
-function summary(options: BenchOptions, rows: Row[], seconds: number, holds: boolean) {
+function summary(
+  options: BenchOptions,
+  rows: Row[],
+  rehearsal: RehearsalRow | null,
+  seconds: number,
+  holds: boolean,
+) {
   const figures = rows.map(({ oddities: _, ...row }) => row);
-  return { bench: "rollouts", seeds: options.seeds, devices, rows: figures, seconds, holds };
+  const { seeds } = options;
+  return { bench: "rollouts", seeds, devices, rows: figures, rehearsal, seconds, holds };
 }
 
 function cases({ only, isBarOnly }: BenchOptions) {

@@ -4,7 +4,8 @@ export const help = `npm run bench:rollouts [-- options]
 Plays seeded rollouts of a simulated fleet through the agent's own rollout engine in virtual time:
 1,000 devices of three boards, a canary of 100, 48 h of soak. Four planted defects have to be caught
 before wave 2 in at least 95 of 100 seeds, and at most 5 of 100 harmless releases may be halted.
-The fleet's figures and their sources are in scripts/bench/rollouts/model.ts.
+The fleet's figures and their sources are in scripts/sim/field/model.ts. Last it rehearses a rollout to
+10,000 devices over 7 days, which has to take less than 60 s on two cores that do nothing else.
 
   --seeds <n>      seeds for each defect and for harmless releases (default 200); a quarter for rows
                    without a bar
@@ -17,6 +18,7 @@ The fleet's figures and their sources are in scripts/bench/rollouts/model.ts.
 Examples
   npm run bench:rollouts
   npm run bench:rollouts -- --seeds 20 --only leak --reasons
+  npm run bench:rollouts -- --only rehearsal
 
 The last line of standard output is one JSON object. Exit code: 0 when every bar holds, 1 when one does
 not, 2 for a wrong option.

@@ -6,10 +6,10 @@ import { stepRollout } from "../../../cloud-agent/core/rollout/step.ts";
 import type { RolloutRecord, RolloutStep } from "../../../cloud-agent/core/rollout/types.ts";
 import { noteSample } from "../../../cloud-agent/core/rollout/verdict/summary.ts";
 import { vitalsWanted } from "../../../cloud-agent/core/rollout/verdict/wanted.ts";
+import { Dice } from "../../sim/field/dice.ts";
+import { boards, type Defect, field } from "../../sim/field/model.ts";
+import { Site } from "../../sim/field/site.ts";
 import { Device, newDigest, newSequence, oldSequence } from "./device.ts";
-import { boards, type Defect, field } from "./model.ts";
-import { Dice } from "./random.ts";
-import { Site } from "./site.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

@@ -21,6 +21,7 @@ export type ToolCode =
   | "KM_SHARES"
   | "NEW_EXISTS"
   | "NEW_NAME"
+  | "REHEARSE_INPUT"
   | "RELEASE_INPUT"
   | "CERTIFICATE_INPUT"
   | "CERTIFICATE_INVALID";

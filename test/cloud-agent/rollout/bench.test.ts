@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { harmless, planted } from "../../../scripts/bench/rollouts/model.ts";
 import { readOptions } from "../../../scripts/bench/rollouts/options.ts";
 import { play } from "../../../scripts/bench/rollouts/play.ts";
 import { rowOf, tableOf } from "../../../scripts/bench/rollouts/table.ts";
+import { harmless, planted } from "../../../scripts/sim/field/model.ts";
 
 const devices = 700;
 

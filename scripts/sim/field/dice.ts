@@ -16,6 +16,12 @@ export class Dice {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
+  bytes(count: number): Uint8Array {
+    const out = new Uint8Array(count);
+    for (let i = 0; i < count; i++) out[i] = Math.floor(this.next() * 256);
+    return out;
+  }
+
   isHit(chance: number): boolean {
     return this.next() < chance;
   }

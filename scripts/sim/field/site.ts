@@ -1,5 +1,5 @@
+import type { Dice } from "./dice.ts";
 import { field } from "./model.ts";
-import type { Dice } from "./random.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -10,10 +10,10 @@ export class Site {
   readonly #outages: [fromMs: number, toMs: number][] = [];
   readonly #startMs: number;
 
-  constructor(dice: Dice, startMs: number, days: number) {
+  constructor(dice: Dice, startMs: number, days: number, perDay = field.outage.perDay) {
     this.#startMs = startMs;
     for (let day = 0; day <= days + 1; day++) this.#days.push(dice.normal() * field.weatherK);
-    const { perDay, hours, spread } = field.outage;
+    const { hours, spread } = field.outage;
     let atMs = startMs;
     for (;;) {
       atMs += dice.exponential(dayMs / perDay);
