@@ -1,12 +1,15 @@
+import type { Board } from "../../boards/index.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import type { Bench, Rig, Standing } from "./bench.ts";
 import {
   damaged,
   Ground,
   hasFailed,
+  hasKeySet,
   hasSettings,
   isClaimed,
   isOnTrial,
+  isUnderWay,
   isWiped,
   once,
   runs,
@@ -25,6 +28,12 @@ export const flowNames = [
   "transfer",
   "wipe",
   "recovery",
+  "keys",
+  "keysWith",
+  "packed",
+  "delta",
+  "fallback",
+  "baseless",
 ] as const;
 export type FlowName = (typeof flowNames)[number];
 
@@ -44,6 +53,19 @@ export interface Flow {
 const nextSequence = 2;
 const both = [bornSequence, nextSequence];
 
+/** Flows in which an image that runs unpacks the next one. */
+const codedFlows: FlowName[] = ["packed", "delta", "fallback", "baseless"];
+
+/** The flows that a board's plan promises. With one slot there is no image to go back to: the order is refused without a
+ *  write. A core that takes updates alone takes plain images. */
+export function flowsOf({ plan, updates }: Board): FlowName[] {
+  return flowNames.filter(
+    (name) =>
+      (name !== "revert" || plan.kind === "ab") &&
+      (!codedFlows.includes(name) || updates === "anywhere"),
+  );
+}
+
 /** Lays the ground of the wanted flows: each one's start, made by going through the flows before it.
  *  @param ground made before for the same rig, to go on with
  *  @throws NoEnd when a flow does not even end without a cut */
@@ -53,6 +75,9 @@ export function makeFlows(rig: Rig, wanted: (name: FlowName) => boolean, ground 
   const withSettings = once(() =>
     ground.after(wants(claimed(), { settings: [1, { step: 3 }] }), hasSettings(1)),
   );
+  // The set before the next one is a record as well: the one in force must not make place for what comes.
+  const keyed = once(() => ground.after(wants(claimed(), { keys: "first" }), hasKeySet(2)));
+  const coded = (coding: PeerState["coding"]) => wants(offered("raising"), { coding });
   const offered = (offer: PeerState["offer"]) => wants(claimed(), { offer });
   const gentle = () => ground.after(offered("gentle"), runs(nextSequence));
   const wiping = { lifecycle: Lifecycle.Wiping };
@@ -81,10 +106,20 @@ export function makeFlows(rig: Rig, wanted: (name: FlowName) => boolean, ground 
     transfer: () => flow(wants(withSettings(), { wipe: "resale", ...wiping }), isClaimed(3), old),
     wipe: () => flow(wants(withSettings(), { wipe: "scrap", ...wiping }), isWiped(material), old),
     recovery: () => flow(damaged(material, offered("gentle")), runs(nextSequence), both),
+    keys: () => flow(wants(keyed(), { keys: "now", keysTold: "nothing" }), hasKeySet(3), old),
+    keysWith: () => {
+      const start = wants(keyed(), { offer: "raising", keys: "later", keysTold: "nothing" });
+      return flow(start, (bench) => runs(nextSequence)(bench) && hasKeySet(3)(bench), both);
+    },
+    packed: () => flow(coded("packed"), runs(nextSequence), both, isOnTrial),
+    delta: () => flow(coded("any"), runs(nextSequence), both, isOnTrial),
+    fallback: () => flow(coded("stale"), runs(nextSequence), both, isOnTrial),
+    baseless: () => {
+      const start = damaged(material, ground.after(coded("any"), isUnderWay(material), 0));
+      return flow(start, runs(nextSequence), both);
+    },
   };
-  // With one slot there is no image to go back to: the order is refused without a write.
-  const isPlayed = (name: FlowName) => name !== "revert" || material.board.plan.kind === "ab";
-  const names = flowNames.filter((name) => isPlayed(name) && wanted(name));
+  const names = flowsOf(material.board).filter(wanted);
   const flows = names.map((name): Flow => ({ name, ...makers[name]() }));
   return { flows, ground };
 }

@@ -72,6 +72,11 @@ export const runs =
   ({ peer: { state } }: Bench) =>
     state.checkIn?.runningSequence === sequence && state.checkIn.slotState === SlotState.Confirmed;
 
+export const hasKeySet =
+  (version: number) =>
+  ({ peer: { state } }: Bench) =>
+    state.checkIn?.keySetVersion === version;
+
 export const hasSettings =
   (revision: number) =>
   ({ peer: { state } }: Bench) =>
@@ -94,16 +99,27 @@ export const hasFailed =
     );
   };
 
+/** A page of the next image is written and noted. */
+export const isUnderWay = (material: Material) => {
+  const look = lookedAt(material);
+  return (bench: Bench) => (look(bench).downloadBytes ?? 0) > 0;
+};
+
 /** Looks into the flash, because a wiped device has nothing more to say; only when something was written since. */
 export function isWiped(material: Material) {
-  const seen = new WeakMap<Bench, { operations: number; view: FlashView | null }>();
-  return (bench: Bench) => {
-    const { flash, running } = bench.sim;
-    const known = seen.get(bench);
-    if (!running || bench.peer.state.receipt === null) return false;
+  const look = lookedAt(material);
+  return (bench: Bench) =>
+    bench.sim.running && bench.peer.state.receipt !== null && look(bench).wipeStage === 3;
+}
+
+function lookedAt({ board }: Material) {
+  const seen = new WeakMap<Bench, { operations: number; view: FlashView }>();
+  return (bench: Bench): FlashView => {
+    const { flash } = bench.sim;
+    let known = seen.get(bench);
     if (known?.operations !== flash.operations)
-      seen.set(bench, { operations: flash.operations, view: viewOf(material.board, flash) });
-    return seen.get(bench)!.view!.wipeStage === 3;
+      seen.set(bench, (known = { operations: flash.operations, view: viewOf(board, flash) }));
+    return known.view;
   };
 }
 

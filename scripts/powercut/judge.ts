@@ -3,6 +3,7 @@ import { secretsFound, secretsOf } from "../story/secrets.ts";
 import type { Bench, Rig } from "./bench.ts";
 import type { Flow } from "./flows.ts";
 import { bornSequence } from "./material.ts";
+import type { PeerState } from "./peer.ts";
 import { type FlashView, viewOf } from "./view.ts";
 
 /** Bad outcomes, as they are counted. */
@@ -42,6 +43,7 @@ export function judgeStart(measure: Measure, bench: Bench, before: FlashView, sa
     say("lostState", `boot count: expected above ${before.boot[0]}, got ${view.boot[0]}`);
   judgeImage(measure, view, before, say);
   judgeState(measure, view, before, say);
+  judgeKeySet(measure, view, before, bench.peer.state, say);
   if (!view.wipeStage && !peer.accepts(view.epoch))
     say("lostState", `key epoch ${view.epoch}, which its cloud does not accept`);
   return view;
@@ -57,16 +59,14 @@ function judgeImage(
   const isConfirmed = view.running?.[0] === end.running?.[0] && !view.slots[5];
   if (view.floor > start.floor && !(isConfirmed && view.floor === end.floor))
     say("lostState", `floor ${view.floor} before the confirm`);
-  if (view.slots[4] !== start.slots[4] && view.slots[4] !== end.slots[4])
-    say("lostState", `key set ${view.slots[4]}`);
   const [active, slotA, slotB, floor, , isTrial] = view.slots;
   const other = active === 0 ? slotB : slotA;
   if (isTrial && other && other[0] < floor)
     say("lostState", "the way back is closed before the confirm");
-  if (view.wipeStage || (flow.name === "recovery" && !view.running && !end.slots[5])) return;
+  if (view.wipeStage || (!start.running && !view.running && !end.slots[5])) return;
   // The promise of one slot: until the update is complete there may be no image, but the core takes it again.
   const isSingle = rig.material.board.plan.kind === "single";
-  if (!view.running && isSingle && ["update", "trial"].includes(flow.name)) return;
+  if (!view.running && isSingle && ["update", "trial", "keysWith"].includes(flow.name)) return;
   if (!view.running) say("unbootable", "no complete image is active");
   else if (!flow.sequences.includes(view.running[0]))
     say("downgrades", `sequence ${view.running[0]} runs`);
@@ -96,22 +96,38 @@ function judgeState({ flow, start, end }: Measure, view: FlashView, before: Flas
     say("lostState", `settings ${settings}`);
 }
 
+/** Looks at the keys by which releases are judged: those before or after as a whole, never back, and with the confirm where
+ *  they wait for one. A wipe leaves those in force. */
+function judgeKeySet(
+  { start, end, rig }: Measure,
+  view: FlashView,
+  before: FlashView,
+  { keys, keysTold }: PeerState,
+  say: Say,
+) {
+  const set = same(view.keySet);
+  if (set !== same(start.keySet) && set !== same(end.keySet)) say("lostState", `key set ${set}`);
+  if (view.keySet[0] < before.keySet[0])
+    say("downgrades", `key set ${before.keySet[0]} became ${view.keySet[0]}`);
+  if (!keys) return;
+  const { version, withSequence, record } = rig.material.keySets[keys];
+  const isInForce = view.keySet[0] === version;
+  const isWaiting = same(view.waitingKeySet) === same(record);
+  const runs = view.slots[5] ? 0 : (view.running?.[0] ?? 0);
+  if (isInForce && runs < withSequence) say("lostState", "the key set holds before the confirm");
+  if (keysTold !== "taken" || isInForce) return;
+  if (!isWaiting) say("lostState", `key set ${version} was told as taken, and is gone`);
+  // The record that confirms brings it into force.
+  if (runs >= withSequence) say("lostState", `key set ${version} waits for what is confirmed`);
+}
+
 /** Judges a device that has gone through its flow to the end in spite of the cuts. */
 export function judgeEnd(measure: Measure, bench: Bench, say: Say): void {
   const { end, flow, rig } = measure;
   const { flash } = bench.sim;
   const view = viewOf(rig.material.board, flash);
   const facts = (v: FlashView) =>
-    same([
-      v.running,
-      v.floor,
-      v.slots[4],
-      v.slots[5],
-      v.epoch,
-      v.lifecycle,
-      v.settings,
-      v.wipeStage,
-    ]);
+    same([v.running, v.floor, v.keySet, v.slots[5], v.epoch, v.lifecycle, v.settings, v.wipeStage]);
   if (facts(view) !== facts(end))
     say("lostState", `at the end: expected ${facts(end)}, got ${facts(view)}`);
   for (const fault of bench.peer.state.faults) say("lostState", `its cloud heard: ${fault}`);

@@ -14,6 +14,7 @@ import { encodeIdentity } from "../cli/factory/identity.ts";
 import { composeStorage } from "../cli/factory/storageImage.ts";
 import { siteWifi } from "../sim/board/wifiLib.ts";
 import { seededRandom } from "../sim/random.ts";
+import { type KeySetOffer, signKeySet } from "./keySets.ts";
 
 /** A signed release as the cloud serves it. */
 export interface Release {
@@ -37,6 +38,8 @@ export interface Material {
   gentle: Release;
   /** ends at each start */
   bad: Release;
+  /** key set 2 at once, then 3 without the key of the releases above: at once, or with the confirm of release 2 */
+  keySets: { first: KeySetOffer; now: KeySetOffer; later: KeySetOffer };
   texts: Texts;
   /** all images of the above, what a patch may copy from */
   images: Image[];
@@ -85,8 +88,12 @@ export async function makeMaterial(boardId: string): Promise<Material> {
     composeImage(first.runtimeText, await buildApp(board, appFiles[app], options), slotParts);
   const key = lmsKey("power cut sweep");
   const km = sha256(bytesOf("master key of the power cut sweep"));
-  const roots = [1, 2, 3].map((number) => lmsKey(`power cut root ${number}`).publicKey);
-  const birth = bear(board, km, { threshold: 1, releaseKeys: [key.publicKey] }, roots);
+  const roots = [1, 2, 3, 4, 5, 6, 7].map((number) => lmsKey(`power cut root ${number}`));
+  const bornRoots = roots.slice(0, 3).map(({ publicKey }) => publicKey);
+  const birth = bear(board, km, { threshold: 1, releaseKeys: [key.publicKey] }, bornRoots);
+  const keySet = (version: number, releaseKeys: Uint8Array[], withSequence: number, leaf: number) =>
+    signKeySet(roots, { version, releaseKeys, withSequence, leaf });
+  const nextKey = lmsKey("the key after the power cut sweep").publicKey;
   let leaf = 0;
   const signer: Signer = {
     alg: algHssLms,
@@ -110,6 +117,11 @@ export async function makeMaterial(boardId: string): Promise<Material> {
     raising: release(2, 2, good),
     gentle: release(2, 1, good),
     bad: release(3, 3, failing),
+    keySets: {
+      first: keySet(2, [key.publicKey, nextKey], 0, 0),
+      now: keySet(3, [nextKey], 0, 1),
+      later: keySet(3, [nextKey], 2, 2),
+    },
     texts: textsOf(first, storage, [
       [first.imageText, "first"],
       [good, "second"],
@@ -154,14 +166,20 @@ function filled(text: string): string {
   return `"${filling}",${text}`;
 }
 
-/** The same name gives the same key. */
+const lmsKeys = new Map<string, LmsPrivateKey>();
+
+/** The same name gives the same key, made once for all boards. */
 function lmsKey(name: string): LmsPrivateKey {
+  const known = lmsKeys.get(name);
+  if (known) return known;
   const material = createHash("sha512").update(name).digest();
-  return LmsPrivateKey.generate({
+  const key = LmsPrivateKey.generate({
     height: 5,
     identifier: new Uint8Array(material.subarray(0, 16)),
     seed: new Uint8Array(material.subarray(16, 40)),
   });
+  lmsKeys.set(name, key);
+  return key;
 }
 
 function bear(

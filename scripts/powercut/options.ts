@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { boards } from "../../boards/index.ts";
-import { type FlowName, flowNames } from "./flows.ts";
+import { type FlowName, flowNames, flowsOf } from "./flows.ts";
 
 export interface Options {
   boards: string[];
@@ -27,7 +27,7 @@ export const usage = `npm run powercut -- [options]
   --seed n       draws other torn bits; default 1
   --draws n      draws so many more torn bits for each cut; default 0
   --limit n      at most n cuts of each flow by its TypeScript, spread over it; default all
-  --whole n      cuts of each flow on the whole board with the shipped texts; default 60
+  --whole n      cuts of each flow on the whole board with the shipped texts; default 24
   --doubles n    double cuts of each flow on the smallest board; default 1500
   --journal n    cuts of the journal alone, for each board; default 6000
   --jobs n       threads; default 2
@@ -56,13 +56,17 @@ export function readOptions(args: string[]): Options {
     throw new Error(`--${name}: expected one of ${all.join(", ")}, got ${value}`);
   };
   const isNarrow = values.flow !== undefined;
+  const ids = one("board", values.board, Object.keys(boards));
+  const flows = one("flow", values.flow, flowNames);
+  const isPlayed = ids.some((id) => flowsOf(boards[id]!).some((name) => flows.includes(name)));
+  if (!isPlayed) throw new Error(`--flow: the plan of ${ids} does not promise ${flows}`);
   return {
-    boards: one("board", values.board, Object.keys(boards)),
-    flows: one("flow", values.flow, flowNames),
+    boards: ids,
+    flows,
     seed: whole("seed", values.seed, 1),
     draws: whole("draws", values.draws, 0),
     limit: whole("limit", values.limit, 0),
-    boardCuts: whole("whole", values.whole, 60),
+    boardCuts: whole("whole", values.whole, 24),
     doubles: whole("doubles", values.doubles, 1500),
     journalCuts: whole("journal", values.journal, isNarrow ? 0 : 6000),
     jobs: Math.max(1, whole("jobs", values.jobs, 2)),

@@ -1,10 +1,11 @@
+import { Code } from "../../firmware/protocol/errors.ts";
 import {
   type CloudMessage,
   encodeCloudMessage,
 } from "../../firmware/protocol/host/cloudMessages.ts";
-import { type Coded, type Coding, PayloadCoder } from "../../firmware/protocol/host/coding.ts";
 import {
   type CheckInInfo,
+  type DeviceEvent,
   type DeviceMessage,
   decodeDeviceMessage,
   type Fetch,
@@ -34,8 +35,10 @@ import {
   t16,
 } from "../../firmware/protocol/host/kdf.ts";
 import { openReceipt } from "../../firmware/protocol/host/receipt.ts";
-import { Lifecycle, Msg, WipeMode } from "../../firmware/protocol/messages.ts";
+import { Lifecycle, Msg, SlotState, WipeMode } from "../../firmware/protocol/messages.ts";
+import type { KeySetOffer } from "./keySets.ts";
 import type { Material, Release } from "./material.ts";
+import { fetchKeySet, type Served, serve } from "./serving.ts";
 
 /** What the cloud knows and wants: plain data, forked with the flash at a cut. */
 export interface PeerState {
@@ -47,8 +50,12 @@ export interface PeerState {
   counts: [number, number];
   nonces: string[];
   offer: "raising" | "gentle" | "bad" | null;
+  /** the key set that it is to have */
+  keys: "first" | "now" | "later" | null;
+  /** what the device has told of it */
+  keysTold: "nothing" | "offered" | "taken";
   /** how payloads go to a device that can unpack */
-  coding: Coding;
+  coding: Served;
   revertTo: number | null;
   settings: [revision: number, values: Record<string, number>] | null;
   wipe: "scrap" | "resale" | null;
@@ -77,6 +84,8 @@ export const freshPeer = (): PeerState => ({
   counts: [0, 0],
   nonces: [],
   offer: null,
+  keys: null,
+  keysTold: "nothing",
   coding: "plain",
   revertTo: null,
   settings: null,
@@ -101,7 +110,6 @@ interface Known {
 }
 const known = new WeakMap<Material, Known>();
 const receiptsMax = 50;
-const coder = new PayloadCoder();
 
 /** A cloud for one device, in process and without a store. It decides as the agent does (cloud-agent/session) and keeps
  *  on ordering until the device has told that it is done. */
@@ -231,6 +239,7 @@ export class Peer {
       this.state.checkIn = message.info;
       this.#contact();
     } else if (message.kind === "fetch") this.#fetched(message);
+    else if (message.kind === "event") this.#told(message);
     else if (message.kind === "commit") {
       const { serial } = this.#material.birth.record;
       const epoch = this.state.grantPending ? this.state.epoch + 1 : this.state.epoch;
@@ -254,19 +263,43 @@ export class Peer {
     return this.state.offer && this.#material[this.state.offer];
   }
 
+  /** A device in order takes what it is offered. */
+  #told({ code, text, sequence }: DeviceEvent): void {
+    if (text !== "keys") return;
+    if (code === Code.KeySetTaken) this.state.keysTold = "taken";
+    else this.#fault(`key set ${sequence} refused with code ${code}`);
+  }
+
+  get #keySet(): KeySetOffer | null {
+    return this.state.keys && this.#material.keySets[this.state.keys];
+  }
+
+  /** The key set that is offered at this contact. */
+  #keysFor({ keySetVersion, slotState }: CheckInInfo): KeySetOffer | null {
+    const set = this.#keySet;
+    const mayTake = this.state.keysTold !== "taken" && slotState !== SlotState.Recovery;
+    return set && mayTake && keySetVersion < set.version ? set : null;
+  }
+
   /** What every check-in is answered with: REPLY, then whatever waits. */
   #contact(): void {
     const { state } = this;
     const info = state.checkIn!;
     const release = this.#offer;
+    const keySet = this.#keysFor(info);
+    // The first contact after a key set is for the key set alone: a device fetches one thing at a time.
+    const isNewKeySet = keySet !== null && state.keysTold === "nothing";
+    if (keySet) state.keysTold = "offered";
     const isOffered =
       release !== null &&
+      !isNewKeySet &&
       release.sequence > info.runningSequence &&
       info.failed?.sequence !== release.sequence;
     const offer = isOffered
       ? { sequence: release.sequence, manifestBytes: release.envelope.length }
       : null;
     this.#say({ kind: "reply", timeS: Math.floor(this.#nowMs() / 1000), checkInS, offer });
+    if (keySet) this.#say({ kind: "keys", version: keySet.version, lengths: keySet.lengths });
     if (state.grantPending && state.session?.epoch === state.epoch) this.#grant();
     // The device holds the key of a commit whose ACK it may have missed.
     else if (state.lifecycle === Lifecycle.Operating && info.lifecycle !== Lifecycle.Operating)
@@ -297,26 +330,17 @@ export class Peer {
     });
   }
 
-  #fetched({ what, sequence, offset, length }: Fetch): void {
-    const release = this.#offer;
-    if (!release || release.sequence !== sequence) {
-      this.#fault(`FETCH of ${sequence}`);
+  #fetched(fetch: Fetch): void {
+    const { what, sequence, offset } = fetch;
+    const isOfKeys = what === fetchKeySet;
+    const offer = isOfKeys ? this.#keySet : this.#offer;
+    const number = isOfKeys ? this.#keySet?.version : this.#offer?.sequence;
+    if (!offer || number !== sequence) {
+      this.#fault(`FETCH of kind ${what} and number ${sequence}`);
       return;
     }
-    const text = what === 0 ? release.envelope : release.payload;
-    const plain = { what: what === 0 ? 0 : 1, data: text.slice(offset, offset + length) } as const;
-    const coded = what === 2 ? this.#coded(release, offset, length) : plain;
-    const block = { kind: "block", what: coded.what, data: coded.data } as const;
-    this.#say({ ...block, sequence, offset, totalBytes: text.length });
-  }
-
-  #coded({ payload, digest }: Release, offset: number, length: number): Omit<Coded, "gives"> {
-    const { coding, checkIn } = this.state;
-    if (coding === "plain") return { what: 1, data: payload.slice(offset, offset + length) };
-    const running = checkIn ? hex(checkIn.runningDigest) : "none";
-    const source = this.#material.images.find((image) => image.digest.startsWith(running));
-    const target = { bytes: payload, digest: hex(digest) };
-    return coder.next(target, (coding === "any" && source) || null, offset, length);
+    const piece = serve(offer, fetch, this.#material.images, this.state);
+    this.#say({ kind: "block", sequence, offset, ...piece });
   }
 
   #receipt(bytes: Uint8Array): void {

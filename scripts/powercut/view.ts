@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type Board, slotStartPages } from "../../boards/index.ts";
+import { type KeySetRecord, keySetInForce, waitingKeySet } from "../../firmware/core/keySet.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
 import { journal, Rec } from "../../firmware/flash/journal.ts";
-import { setHal } from "../../firmware/hal/current.ts";
+import { h, setHal } from "../../firmware/hal/current.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
 import { codec, flashHal } from "./hal.ts";
 
@@ -23,6 +24,12 @@ export interface FlashView {
   wipeStage: number;
   hasReceipt: boolean;
   failed: unknown;
+  /** bytes of an update that are done by its checkpoint; null = none is under way */
+  downloadBytes: number | null;
+  /** by which releases are judged */
+  keySet: KeySetRecord;
+  /** the next one, when it waits for a release */
+  waitingKeySet: KeySetRecord | null;
 }
 
 const noSlots: SlotsRecord = [2, null, null, 0, 0, 0, 0];
@@ -63,6 +70,7 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
   const at = slotStartPages(plan)[slots[0] === 1 ? 1 : 0]! * pageBytes;
   const text = slot && fork.read(flashStart + at, slot[1]);
   const key = j.get(Rec.Key);
+  const kit = { h, get: (type: Rec) => j.get(type) ?? (type === Rec.Slots ? noSlots : null) };
   const deviceKey = fork.read(flashStart + IdAt.DeviceKey, 32);
   return {
     boot: j.get(Rec.Boot) ?? [0, 0, 0, 0, ""],
@@ -76,6 +84,9 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
     wipeStage: j.get(Rec.Wipe)?.[0] ?? 0,
     hasReceipt: j.get(Rec.Receipt) !== null,
     failed: j.get(Rec.Failed),
+    downloadBytes: j.get(Rec.Download)?.[5] ?? null,
+    keySet: keySetInForce(kit),
+    waitingKeySet: waitingKeySet(kit, slots[4]),
   };
 }
 

@@ -80,6 +80,21 @@ describe("the sweep sees a design that is broken on purpose", () => {
     expect(found).toContain("lostState: the way back is closed before the confirm");
   });
 
+  it("a key set that changes in a record behind the one that confirms its release", async () => {
+    const from = "if (set && set[4] <= s[0]) next[4] = set[0];";
+    const to = "k.put(Rec.Slots, next); if (set && set[4] <= s[0]) next[4] = set[0];";
+    const broken = { file: "core/parts/state.ts", from, to };
+    const found = await caught("keysWith", [broken], puckjs, 0);
+    expect(found).toContain("lostState: key set 3 waits for what is confirmed");
+  });
+
+  it("a key set that is written over the one in force", async () => {
+    const from = "const type = a && a[0] === slots[4] ? Rec.KeySetB : Rec.KeySetA;";
+    const broken = { file: "runtime/parts/keys.ts", from, to: "const type = Rec.KeySetA;" };
+    const found = await caught("keys", [broken]);
+    expect([...found].some((text) => /^lostState: key set \[2,1,"/.test(text))).toBe(true);
+  });
+
   it("a page that is trusted because it looks blank", async () => {
     const from = "if (offset % BOARD.pageBytes === 0) k.h.erase(at);";
     const to = from.replace(") k.", " && k.h.read(at, BOARD.pageBytes).some((x) => x < 255)) k.");

@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { makeRig, type Rig } from "../../scripts/powercut/bench.ts";
-import { type FlowName, flowNames } from "../../scripts/powercut/flows.ts";
+import { boards } from "../../boards/index.ts";
+import { Code } from "../../firmware/protocol/errors.ts";
+import { Bench, makeRig, type Rig } from "../../scripts/powercut/bench.ts";
+import { type FlowName, flowNames, flowsOf, makeFlows } from "../../scripts/powercut/flows.ts";
+import { flowLimitMs } from "../../scripts/powercut/ground.ts";
 import { makeMaterial } from "../../scripts/powercut/material.ts";
 import { findPoint, type News, sweepBoard, sweepDeep } from "../../scripts/powercut/plan.ts";
 import { playPoint, type Recorded, recordFlows } from "../../scripts/powercut/sweep.ts";
@@ -25,13 +28,13 @@ function heard(run: (tell: (news: News) => void) => void): News[] {
 }
 
 const bad = (news: News[]) => news.filter(({ kind }) => kind === "bad");
-const flowsOf = (news: News[]) => new Set(news.map((one) => (one.kind === "row" ? one.flow : "")));
+const namesOf = (news: News[]) => new Set(news.map((one) => (one.kind === "row" ? one.flow : "")));
 
 describe("a power cut anywhere", () => {
   it("leaves a Puck.js that starts, knows what it knew and ends what it began", () => {
     const news = heard((tell) => sweepBoard(sweepOf(puckjs, [...flowNames], 24, 8), tell));
     expect(bad(news)).toEqual([]);
-    expect(flowsOf(news)).toEqual(new Set(flowNames));
+    expect(namesOf(news)).toEqual(new Set(flowNames));
   });
 
   it("does so on a board that reaches its cloud by MQTT", () => {
@@ -58,6 +61,41 @@ describe("a power cut anywhere", () => {
     expect(told()).toEqual(told());
     for (const wrong of ["wipe:9999:bits:1:core", "wipe:4:u999:1:core", "wipe:4:bits:1:moon"])
       expect(() => findPoint(puckjs, `puckjs:${wrong}`)).toThrow("there is no cut");
+  });
+});
+
+/** Kinds of the BLOCKs that a flow's device is served when nothing is cut, each once, in order; "fell back" where it says so. */
+function served(rig: Rig, name: FlowName): (number | string)[] {
+  const { start, isDone } = makeFlows(rig, (one) => one === name).flows[0]!;
+  const bench = new Bench(rig, { ...start, flash: start.flash.fork() }, "core");
+  const kinds = new Set<number | string>();
+  bench.peer.seen = (message) => {
+    if (message.kind === "block") kinds.add(message.what);
+    if (message.kind === "event" && message.code === Code.UpdateFellBack) kinds.add("fell back");
+  };
+  bench.sim.powerOn();
+  expect(bench.run(() => isDone(bench), flowLimitMs)).toBe(true);
+  return [...kinds];
+}
+
+describe("a flow", () => {
+  it.each<[FlowName, (number | string)[]]>([
+    ["update", [0, 1]],
+    ["packed", [0, 2]],
+    ["delta", [0, 3]],
+    ["fallback", [0, 3, "fell back", 1]],
+    ["baseless", [1]],
+    ["keys", [4]],
+    ["keysWith", [4, 0, 1]],
+  ])("%s is served the blocks that it is named for", (name, kinds) => {
+    expect(served(puckjs, name)).toEqual(kinds);
+  });
+
+  it("is played on the boards whose plan promises it", () => {
+    const left = (id: string) => flowNames.filter((name) => !flowsOf(boards[id]!).includes(name));
+    expect(left("puckjs")).toEqual([]);
+    expect(left("esp8266")).toEqual(["packed", "delta", "fallback", "baseless"]);
+    expect(left("microbit2")).toEqual(["revert", "packed", "delta", "fallback", "baseless"]);
   });
 });
 
