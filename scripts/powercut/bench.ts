@@ -1,10 +1,11 @@
+import type { Kit } from "../../firmware/core/kit.ts";
 import { detokenise } from "../cli/build/pretokenise.ts";
 import { SimBoard } from "../sim/board/simBoard.ts";
 import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
 import { brokerNet, joinCable, joinSerial } from "./carrier.ts";
-import { type Device, deviceCode, deviceOf, type Mutation } from "./device.ts";
+import { type Device, type DeviceWorld, deviceCode, deviceOf, type Mutation } from "./device.ts";
 import { isPacked, type Material } from "./material.ts";
 import { clonePeer, Peer, type PeerState } from "./peer.ts";
 
@@ -42,6 +43,8 @@ export class Bench {
   readonly clock: VirtualClock;
   readonly peer: Peer;
   readonly sim: SimBoard;
+  /** the device's memory, by "core" only */
+  #world: DeviceWorld | null = null;
 
   /** @param standing its flash is used as it is; fork it before to keep it */
   constructor(rig: Rig, standing: Standing, play: Play, seed: number | string = 1) {
@@ -59,11 +62,16 @@ export class Bench {
       // The supervising process looks for what does not return: a limit per call would cost as much as the call.
       wallLimitMs: 0,
       detokenise: play === "board" && isPacked(board) ? plainText : undefined,
-      makeWorld: play === "core" ? (host) => rig.device.makeWorld(host) : undefined,
+      makeWorld: play === "core" ? (host) => (this.#world = rig.device.makeWorld(host)) : undefined,
     });
     if (board.link === "serial") joinSerial(this.sim, this.peer, this.clock);
     else if (board.updates === "cable")
       joinCable(this.sim, this.peer, this.clock, () => this.peer.state.offer !== null);
+  }
+
+  /** What the device's core holds in memory; null by "board", and before it runs. */
+  get kit(): Kit | null {
+    return this.#world?.kit ?? null;
   }
 
   /** @returns false when limitMs of the board's time passed without `done` */

@@ -169,7 +169,13 @@ export function playJournal(
     const heard = (id: string, findings: Finding[]) => tell({ kind: "bad", id, findings });
     played += new JournalHistory(boardId, i).play(stepsPerHistory, cuts - played, seed, heard);
   }
-  const row = { board: boardId, flow: "journal", level: "journal", states: played } as const;
+  const row = {
+    board: boardId,
+    flow: "journal",
+    level: "journal",
+    states: played,
+    ends: 0,
+  } as const;
   if (played) tell({ kind: "row", ...row, cuts: played });
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import vm from "node:vm";
 import { build, type Plugin } from "esbuild";
+import type { Kit } from "../../firmware/core/kit.ts";
 import { boardFields } from "../cli/build/boardFields.ts";
 import { placesFromEnd } from "../cli/build/image.ts";
 import { firmwareRoot, frameworkSources } from "../cli/build/sources.ts";
@@ -19,7 +20,12 @@ export interface Mutation {
 /** The device's own TypeScript in this process: boot decision, parts, runtime and apps as they are shipped, but neither
  *  minified nor in a context of its own. */
 export interface Device {
-  makeWorld(host: RealmHost): World;
+  makeWorld(host: RealmHost): DeviceWorld;
+}
+
+export interface DeviceWorld extends World {
+  /** what the core holds between two events (core/kit.ts), null until its first part ran */
+  kit: Kit | null;
 }
 
 // Device code runs among this process's own typed arrays: they take what the interpreter's take.
@@ -31,6 +37,8 @@ interface Linked {
   main: unknown;
   apps: Record<AppName, unknown>;
 }
+/** What a part's text is evaluated to. */
+type Evaluated = (kit: Kit) => unknown;
 type Link = (linked: Linked) => void;
 type Boot = (link: Link, global: Record<string, unknown>) => void;
 
@@ -51,7 +59,7 @@ export function deviceOf(material: Material, code: string): Device {
     makeWorld() {
       let linked: Linked | null = null;
       const link: Link = (all) => {
-        linked = all;
+        linked = { ...all, parts: all.parts.map((part) => world.lookedInto(part as Evaluated)) };
       };
       const evaluate = (text: string) => {
         const part = parts.get(text);
@@ -63,7 +71,7 @@ export function deviceOf(material: Material, code: string): Device {
         if (!app) throw new SyntaxError("a text that is no part and no whole image");
         return [linked!.main, () => linked!.apps[app]];
       };
-      return new HostWorld(
+      const world = new HostWorld(
         evaluate,
         (global) => {
           boot ??= compile(code, global);
@@ -72,6 +80,7 @@ export function deviceOf(material: Material, code: string): Device {
         texts.boot0,
         isNamed,
       );
+      return world;
     },
   };
 }
@@ -93,7 +102,8 @@ const shared = Object.fromEntries(
 
 /** This process's own world in place of a context: device code sees the same globals, as variables of one function.
  *  One at a time: the newest is the one that runs. */
-class HostWorld implements World {
+class HostWorld implements DeviceWorld {
+  kit: Kit | null = null;
   readonly builtins: Builtins;
   readonly global: Record<string, unknown>;
   readonly methods: Record<string, (...args: unknown[]) => unknown> = {};
@@ -115,6 +125,14 @@ class HostWorld implements World {
     this.builtins = { Uint8Array, ArrayBuffer, Array, Object: object, Error, TypeError };
     this.global = { eval: evaluate };
     current = this;
+  }
+
+  /** The part, which shows its kit when it is used. */
+  lookedInto(part: Evaluated): Evaluated {
+    return (kit) => {
+      this.kit = kit;
+      return part(kit);
+    };
   }
 
   run(text: string, filename: string): unknown {

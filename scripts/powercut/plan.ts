@@ -1,6 +1,7 @@
 import type { Play, Rig } from "./bench.ts";
 import type { FlowName } from "./flows.ts";
 import type { Finding } from "./judge.ts";
+import { Memo } from "./memo.ts";
 import { drawsOf, type ModelName } from "./points.ts";
 import { type Point, playPoint, pointId, type Recorded, recordFlows, variants } from "./sweep.ts";
 
@@ -11,7 +12,15 @@ export type Level = Play | "double" | "repeat" | "journal";
 /** What a sweep tells while it runs. */
 export type News =
   | { kind: "at"; id: string }
-  | { kind: "row"; board: string; flow: string; level: Level; cuts: number; states: number }
+  | {
+      kind: "row";
+      board: string;
+      flow: string;
+      level: Level;
+      cuts: number;
+      states: number;
+      ends: number;
+    }
   | { kind: "bad"; id: string; findings: Finding[] };
 
 export interface BoardSweep {
@@ -52,19 +61,21 @@ export const uncut = "uncut";
 /** Plays the single cuts of one board's flows. */
 export function sweepBoard(sweep: BoardSweep, tell: (news: News) => void): void {
   const { limit, draws, boardCuts } = sweep;
+  const memo = new Memo();
   for (const recorded of recordAll(sweep, sweep.variants ?? variants, tell)) {
     const share = Math.ceil(boardCuts / ((sweep.variants ?? variants) + 1));
     const points = recorded.points.flatMap((point) => drawn(point, draws));
-    play(sweep, recorded, "core", spread(points, limit), tell);
-    play(sweep, recorded, "board", spread(recorded.points, share), tell);
+    play(sweep, recorded, "core", spread(points, limit), tell, memo);
+    play(sweep, recorded, "board", spread(recorded.points, share), tell, memo);
   }
 }
 
 /** Cuts also what follows a cut, and one place many times. */
 export function sweepDeep(sweep: BoardSweep, doubles: number, tell: (news: News) => void): void {
+  const memo = new Memo();
   for (const recorded of recordAll(sweep, 1, tell)) {
-    play(sweep, recorded, "double", doublesOf(recorded, doubles), tell);
-    play(sweep, recorded, "repeat", repeated(recorded), tell);
+    play(sweep, recorded, "double", doublesOf(recorded, doubles), tell, memo);
+    play(sweep, recorded, "repeat", repeated(recorded), tell, memo);
   }
 }
 
@@ -74,7 +85,9 @@ function play(
   level: Level,
   points: Point[],
   tell: (news: News) => void,
+  memo: Memo,
 ): void {
+  const playedBefore = memo.played;
   const way: Play = level === "board" ? "board" : "core";
   const { flow, rig } = recorded.measure;
   const states = new Set<string>();
@@ -84,14 +97,15 @@ function play(
   for (const point of points) {
     const id = pointId(recorded, point, seed, way);
     tell({ kind: "at", id });
-    const findings = playPoint(recorded, point, seed, way, { standing });
+    const findings = playPoint(recorded, point, seed, way, { standing, memo });
     // The first cut of two was counted when it was played alone.
     const more = point.more.reduce((sum, cut) => sum + cut.times, 0);
     cuts += level === "double" ? more : 1 + more;
     if (findings.length) tell({ kind: "bad", id, findings });
   }
   const board = rig.material.board.id;
-  if (cuts) tell({ kind: "row", board, flow: flow.name, level, cuts, states: states.size });
+  const counts = { cuts, states: states.size, ends: memo.played - playedBefore };
+  if (cuts) tell({ kind: "row", board, flow: flow.name, level, ...counts });
 }
 
 /** About `count` of them, evenly; 0 = all. */

@@ -7,13 +7,20 @@ const shownMax = 20;
 /** before, half, random bits, weak; cuts between two units are the second one at other places */
 const models = 4;
 
+interface Row {
+  cuts: Map<Level, number>;
+  states: number;
+  ends: number;
+  bad: number;
+}
+
 /** Counts what the threads tell. */
 export class Report {
   readonly #options: Options;
   readonly #say: (text: string) => void;
   readonly #startedMs = Date.now();
   /** by board and flow */
-  readonly #rows = new Map<string, { cuts: Map<Level, number>; states: number; bad: number }>();
+  readonly #rows = new Map<string, Row>();
   readonly #bad = new Map<Outcome, number>();
   #badCuts = 0;
 
@@ -31,6 +38,7 @@ export class Report {
       const row = this.#row(news.board, news.flow);
       row.cuts.set(news.level, (row.cuts.get(news.level) ?? 0) + news.cuts);
       row.states += news.states;
+      row.ends += news.ends;
     } else if (news.kind === "bad") this.#takeBad(news.id, news.findings);
   }
 
@@ -38,20 +46,23 @@ export class Report {
   table(): string[] {
     const line = (...cells: (string | number)[]) =>
       cells.map((cell, i) => (i < 2 ? `${cell}`.padEnd(9) : `${cell}`.padStart(9))).join(" ");
-    const lines = ["", line("board", "flow", ...levels, "states", "bad")];
+    const lines = ["", line("board", "flow", ...levels, "states", "ends", "bad")];
     for (const [key, row] of this.#rows) {
       const [board = "", flow = ""] = key.split(":");
       const counts = levels.map((level) => row.cuts.get(level) ?? "-");
-      lines.push(line(board, flow, ...counts, row.states, row.bad));
+      lines.push(line(board, flow, ...counts, row.states, row.ends, row.bad));
     }
     const sum = (level: Level) =>
       [...this.#rows.values()].reduce((n, row) => n + (row.cuts.get(level) ?? 0), 0);
-    const states = [...this.#rows.values()].reduce((n, row) => n + row.states, 0);
-    lines.push(line("all", "", ...levels.map(sum), states, this.#badCuts));
+    const total = (key: "states" | "ends") =>
+      [...this.#rows.values()].reduce((n, row) => n + row[key], 0);
+    const totals = [...levels.map(sum), total("states"), total("ends"), this.#badCuts];
+    lines.push(line("all", "", ...totals));
     lines.push(
       "core: all of the device's TypeScript starts again and goes on to the end; board: so do the shipped texts on",
       "a whole board; double: the next start is cut as well; repeat: 300 times in a row; journal: the journal alone.",
       "states: contents of flash that a start found, different ones of each flow and journal.",
+      "ends: devices that were played on to their end; the others stood, once started, as one of these had stood.",
     );
     return lines;
   }
@@ -78,7 +89,7 @@ export class Report {
 
   #row(board: string, flow: string) {
     const key = `${board}:${flow}`;
-    const row = this.#rows.get(key) ?? { cuts: new Map(), states: 0, bad: 0 };
+    const row = this.#rows.get(key) ?? { cuts: new Map(), states: 0, ends: 0, bad: 0 };
     this.#rows.set(key, row);
     return row;
   }

@@ -2,6 +2,7 @@ import { Bench, type Play, type Rig, type Standing } from "./bench.ts";
 import { type Flow, type FlowName, flowNames, makeFlows } from "./flows.ts";
 import { flowLimitMs, Ground, NoEnd } from "./ground.ts";
 import { type Finding, judgeEnd, judgeStart, type Measure, type Outcome } from "./judge.ts";
+import type { Memo } from "./memo.ts";
 import { clonePeer } from "./peer.ts";
 import { cutModelOf, type ModelName, modelsOf, type Operation, tap, tear } from "./points.ts";
 import { type FlashView, viewOf } from "./view.ts";
@@ -22,8 +23,10 @@ export interface Recorded {
   points: Point[];
 }
 
-/** Time that a device stands without power. */
+/** The power comes back at the next full hour, so that cuts of one flow leave devices that are equal in this as well. */
 const offMs = 5000;
+const hourMs = 3_600_000;
+const backMs = (ms: number) => Math.ceil((ms + offMs) / hourMs) * hourMs;
 const settleMs = 3000;
 /** Places of a flow at which the journal is made to change halves. */
 export const variants = 3;
@@ -124,6 +127,8 @@ export interface Watch {
   standing?: (standing: Standing) => void;
   /** the device when all is judged */
   end?: (standing: Standing) => void;
+  /** ends that are known; absent = every cut is played to its end */
+  memo?: Memo;
 }
 
 /** Plays one cut: tears the operation on a fork, switches a new board on with what its cloud knew, judges, and goes on
@@ -143,18 +148,21 @@ export function playPoint(
   // The play is no part of what is drawn: both plays of a cut begin with the same torn bits.
   const id = pointId(recorded, point, seed, "core");
   const flash = tear(op, point.model, id);
-  let standing: Standing = { flash, peer: op.before.peer, ms: op.before.ms + offMs };
+  let standing: Standing = { flash, peer: op.before.peer, ms: backMs(op.before.ms) };
   let before = viewBefore(measure, op);
   const cuts = point.more.flatMap((cut) => Array.from({ length: cut.times }, () => cut));
   for (const next of [...cuts, null]) {
     watch.standing?.(standing);
-    const bench = new Bench(rig, standing, play, id);
+    const bench = new Bench(rig, standing, play, `${flow.name} ${seed}`);
     if (watch.event) bench.sim.onEvent((event) => watch.event!(JSON.stringify(event)));
     if (next) bench.sim.powerCutAt(cutModelOf(next.model), next.operation);
     switchOn(bench, next);
     // A start that was cut itself has nothing to be judged yet.
     if (!bench.sim.flash.isCut) {
       before = judgeStart(measure, bench, before, say);
+      const atStart = findings.length;
+      const going = next ? undefined : watch.memo?.going(flow.name, bench);
+      if (going?.findings) return [...findings, ...going.findings];
       const said = bench.peer.state.nonces.length;
       const isDone = bench.run(() => flow.isDone(bench) || flash.isCut, flowLimitMs);
       if (!flash.isCut) {
@@ -163,11 +171,12 @@ export function playPoint(
         if (before.wipeStage && flow.name === "wipe" && bench.peer.state.nonces.length > said)
           say("lostState", "a device that is being wiped speaks as one in use");
         if (isDone) judgeEnd(measure, bench, say);
+        if (going) findings.push(...going.ended(findings.slice(atStart)));
         watch.end?.(bench.off());
         break;
       }
     }
-    standing = { ...bench.off(), ms: bench.clock.nowMs() + offMs };
+    standing = { ...bench.off(), ms: backMs(bench.clock.nowMs()) };
   }
   return findings;
 }

@@ -84,7 +84,7 @@ describe("the sweep sees a design that is broken on purpose", () => {
     const from = "if (set && set[4] <= s[0]) next[4] = set[0];";
     const to = "k.put(Rec.Slots, next); if (set && set[4] <= s[0]) next[4] = set[0];";
     const broken = { file: "core/parts/state.ts", from, to };
-    const found = await caught("keysWith", [broken], puckjs, 0);
+    const found = await caught("keysWith", [broken]);
     expect(found).toContain("lostState: key set 3 waits for what is confirmed");
   });
 

@@ -32,13 +32,13 @@ const namesOf = (news: News[]) => new Set(news.map((one) => (one.kind === "row" 
 
 describe("a power cut anywhere", () => {
   it("leaves a Puck.js that starts, knows what it knew and ends what it began", () => {
-    const news = heard((tell) => sweepBoard(sweepOf(puckjs, [...flowNames], 24, 8), tell));
+    const news = heard((tell) => sweepBoard(sweepOf(puckjs, [...flowNames], 20, 4), tell));
     expect(bad(news)).toEqual([]);
     expect(namesOf(news)).toEqual(new Set(flowNames));
   });
 
   it("does so on a board that reaches its cloud by MQTT", () => {
-    const news = heard((tell) => sweepBoard(sweepOf(linux, [...flowNames], 12, 4), tell));
+    const news = heard((tell) => sweepBoard(sweepOf(linux, [...flowNames], 10, 2), tell));
     expect(bad(news)).toEqual([]);
   });
 
@@ -81,7 +81,6 @@ function served(rig: Rig, name: FlowName): (number | string)[] {
 describe("a flow", () => {
   it.each<[FlowName, (number | string)[]]>([
     ["update", [0, 1]],
-    ["packed", [0, 2]],
     ["delta", [0, 3]],
     ["fallback", [0, 3, "fell back", 1]],
     ["baseless", [1]],
@@ -89,6 +88,13 @@ describe("a flow", () => {
     ["keysWith", [4, 0, 1]],
   ])("%s is served the blocks that it is named for", (name, kinds) => {
     expect(served(puckjs, name)).toEqual(kinds);
+  });
+
+  it("packed is served packed blocks, and plain ones where packing saves nothing", () => {
+    const kinds = served(puckjs, "packed");
+    expect(kinds).toContain(2);
+    expect(kinds).not.toContain(3);
+    expect(kinds).not.toContain("fell back");
   });
 
   it("is played on the boards whose plan promises it", () => {
@@ -109,8 +115,9 @@ const operationsOf = ({ operations }: Recorded) =>
 describe("a cut played on the device's TypeScript", () => {
   it.each(["puckjs", "linux"])("is the cut of the shipped texts of a %s, byte for byte", (id) => {
     const rig = id === "puckjs" ? puckjs : linux;
-    const byCore = recordFlows(rig, () => true, "core", 1);
-    const byBoard = recordFlows(rig, () => true, "board", 1);
+    const places = id === "puckjs" ? 1 : 0;
+    const byCore = recordFlows(rig, () => true, "core", places);
+    const byBoard = recordFlows(rig, () => true, "board", places);
     expect(byCore.map(operationsOf)).toEqual(byBoard.map(operationsOf));
     byCore.forEach((recorded, n) => {
       const at = recorded.points.length - 1 - n;

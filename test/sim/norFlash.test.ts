@@ -105,6 +105,39 @@ describe("NOR flash", () => {
   });
 });
 
+describe("a flash that is watched", () => {
+  it("says of each page whether it was used or erased first, what a fork reads included", () => {
+    const flash = puck();
+    const page = (i: number) => at + 4096 * i;
+    flash.read(page(0), 4);
+    flash.watchPages();
+    flash.erasePage(page(1));
+    flash.write(bytes(1, 1, 1, 1), page(1));
+    flash.write(bytes(2, 2, 2, 2), page(2));
+    const twin = flash.fork();
+    twin.erasePage(page(3));
+    twin.read(page(4), 4);
+    twin.read(page(6) - 2, 4);
+    expect([...flash.touched!.subarray(0, 8)]).toEqual([0, 1, 2, 0, 2, 2, 2, 0]);
+  });
+
+  it("tells pages apart by what was written since their last erase, and not by what was before", () => {
+    const prints = (change: (flash: NorFlash) => void) => {
+      const flash = puck();
+      change(flash);
+      return flash.pagePrints()[0];
+    };
+    const blank = prints(() => undefined);
+    expect(prints((flash) => flash.write(bytes(255, 255, 255, 255), at))).not.toBe(blank);
+    expect(prints((flash) => flash.write(bytes(1, 1, 1, 1), at))).not.toBe(blank);
+    const erased = prints((flash) => {
+      flash.write(bytes(1, 1, 1, 1), at);
+      flash.erasePage(at);
+    });
+    expect(erased).toBe(blank);
+  });
+});
+
 describe("power cut", () => {
   const data = new Uint8Array(64).fill(0x11);
   const cutWrite = (model: Parameters<NorFlash["cutAfter"]>[1], seed = 7) => {

@@ -11,6 +11,15 @@ interface Cut {
   model: CutModel;
 }
 
+/** What became of a page first. */
+export const enum Touch {
+  None = 0,
+  /** what stood in it was lost before anything looked */
+  Erased = 1,
+  /** read, or written to */
+  Used = 2,
+}
+
 /** The Storage area of one board: bits are cleared by writing and set again only by erasing a page. */
 export class NorFlash {
   readonly rules: FlashRules;
@@ -26,7 +35,10 @@ export class NorFlash {
   strict = false;
   /** called at the beginning of each operation; a power-cut search lists its cut points with it */
   onOperation: ((kind: "write" | "erase", addr: number, units: number) => void) | null = null;
+  /** by page, since `watchPages`: what became of it first. null = nobody asked */
+  touched: Uint8Array | null = null;
   private pages: Page[];
+  private isTwin = false;
   private cut: Cut | null = null;
   private powered = true;
   private readonly random: Random;
@@ -55,13 +67,16 @@ export class NorFlash {
     const at = addr - start - first * pageBytes;
     const only = this.pages[first];
     if (only && at + len <= pageBytes) {
+      this.touch(first, Touch.Used);
       copyBytes(only.bytes, at, out, 0, len);
       if (only.unstable) this.blur(only.unstable, at, out);
       return out;
     }
     for (let done = 0; done < len; ) {
       const offset = addr - start + done;
-      const page = this.pages[Math.floor(offset / pageBytes)];
+      const index = Math.floor(offset / pageBytes);
+      const page = this.pages[index];
+      if (page) this.touch(index, Touch.Used);
       const within = ((offset % pageBytes) + pageBytes) % pageBytes;
       const part = Math.min(len - done, pageBytes - within);
       if (page) {
@@ -113,6 +128,7 @@ export class NorFlash {
     const cut = this.begin("erase", start + index * pageBytes, pageBytes / writeUnitBytes);
     const page = this.own(index);
     page.erases++;
+    this.touch(index, cut ? Touch.Used : Touch.Erased);
     if (cut) {
       this.tearPage(page, cut);
       throw new PowerCut();
@@ -150,9 +166,25 @@ export class NorFlash {
     return this.pages.some((page) => page.unstable !== null);
   }
 
-  /** A text that is the same for flashes with the same contents, torn and weak bits included. */
+  /** A text that is the same for flashes that nothing can tell apart, torn and weak bits included. */
   fingerprint(): string {
-    return this.pages.map((page) => fingerprintOf(page)).join("");
+    return this.pagePrints().join("");
+  }
+
+  /** As fingerprint, page by page. */
+  pagePrints(): string[] {
+    return this.pages.map((page) => fingerprintOf(page));
+  }
+
+  /** Notes from now on what becomes of each page first. What a fork reads counts as read here, what it erases does not. */
+  watchPages(): void {
+    this.touched = new Uint8Array(this.pages.length);
+    this.isTwin = false;
+  }
+
+  /** True while a page has bits that read differently from one time to the next. */
+  isUnstablePage(index: number): boolean {
+    return this.pages[index]!.unstable !== null;
   }
 
   /** A flash of its own with the same contents, wear and weak bits; pages are copied only when written. */
@@ -162,6 +194,8 @@ export class NorFlash {
     // Both go on with the same pages; whoever writes to one first takes a copy of it.
     for (const page of this.pages) page.shared = true;
     twin.pages = this.pages.slice();
+    twin.touched = this.touched;
+    twin.isTwin = this.touched !== null;
     twin.operations = this.operations;
     twin.strict = this.strict;
     return twin;
@@ -179,6 +213,13 @@ export class NorFlash {
   /** Operations on each page since the simulation began. */
   wear(): { writes: number; erases: number }[] {
     return this.pages.map(({ writes, erases }) => ({ writes, erases }));
+  }
+
+  private touch(index: number, how: Touch): void {
+    const { touched } = this;
+    // What a fork erases is still to be seen in the flash that it was forked from.
+    if (touched?.[index] === Touch.None && !(how === Touch.Erased && this.isTwin))
+      touched[index] = how;
   }
 
   private needPower(): void {
@@ -222,7 +263,9 @@ export class NorFlash {
   private program(addr: number, data: Uint8Array, at: number): void {
     const { start, pageBytes, writeUnitBytes, rewrite } = this.rules;
     const offset = addr - start;
-    const page = this.own(Math.floor(offset / pageBytes));
+    const index = Math.floor(offset / pageBytes);
+    this.touch(index, Touch.Used);
+    const page = this.own(index);
     const within = offset % pageBytes;
     const unit = within / writeUnitBytes;
     let bits = 0;
@@ -257,7 +300,9 @@ export class NorFlash {
 
   private tearUnit(addr: number, data: Uint8Array, weak: boolean): void {
     const offset = addr - this.rules.start;
-    const page = this.own(Math.floor(offset / this.rules.pageBytes));
+    const index = Math.floor(offset / this.rules.pageBytes);
+    this.touch(index, Touch.Used);
+    const page = this.own(index);
     const within = offset % this.rules.pageBytes;
     page.programmed[within / this.rules.writeUnitBytes] = 1;
     for (let i = 0; i < data.length; i++) {

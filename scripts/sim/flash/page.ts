@@ -15,7 +15,7 @@ export interface Page {
   shared: boolean;
   erases: number;
   writes: number;
-  /** of bytes and weak bits; "" = not known since the last change */
+  /** of all that a later read, write or erase of the page depends on; "" = not known since the last change */
   fingerprint: string;
 }
 
@@ -59,12 +59,14 @@ export function blankPage(page: Page): void {
   page.tornErase = false;
 }
 
-/** Eight characters that tell pages of different contents apart. */
+/** Sixteen characters that tell pages apart by their bits, and by what has been written since the last erase. */
 export function fingerprintOf(page: Page): string {
   if (!page.fingerprint) {
-    const weak = page.unstable ?? "";
-    const sum = createHash("md5").update(page.bytes).update(weak).digest("base64");
-    page.fingerprint = sum.slice(0, 8);
+    const sum = createHash("md5").update(page.bytes).update(page.programmed);
+    if (page.unstable) sum.update(page.unstable);
+    if (page.blockWrites.length) sum.update(page.blockWrites);
+    sum.update(page.tornErase ? "torn" : "");
+    page.fingerprint = sum.digest("base64").slice(0, 16);
   }
   return page.fingerprint;
 }
