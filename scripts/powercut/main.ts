@@ -39,24 +39,32 @@ const longFlows: FlowName[] = ["transfer", "wipe"];
 
 /** The longest ones first. */
 function tasksOf(options: Options): Task[] {
-  const task = (board: string, flows: FlowName[], isDeep = false, journalCuts = 0): Task => ({
-    ...{ board, flows, isDeep, journalCuts, options },
+  const task = (board: string, flows: FlowName[], more: Partial<Task>): Task => ({
+    ...{ board, flows, isDeep: false, places: 0, journalCuts: 0, options, ...more },
   });
-  const tasks = options.boards.flatMap((board) => [
-    ...options.flows.filter((name) => longFlows.includes(name)).map((name) => task(board, [name])),
-    task(
-      board,
-      options.flows.filter((name) => !longFlows.includes(name)),
-      false,
-      options.journalCuts,
-    ),
-  ]);
+  const isLong = (name: FlowName) => longFlows.includes(name);
+  const tasks = options.boards.flatMap((board) => {
+    const isSmallest = board === smallestBoard;
+    const long = { places: options.places ?? (isSmallest ? 3 : 0) };
+    const short = {
+      places: options.places ?? (isSmallest ? 3 : 1),
+      journalCuts: options.journalCuts,
+    };
+    return [
+      ...options.flows.filter(isLong).map((name) => task(board, [name], long)),
+      task(
+        board,
+        options.flows.filter((name) => !isLong(name)),
+        short,
+      ),
+    ];
+  });
   if (options.doubles && options.boards.includes(smallestBoard))
-    tasks.unshift(task(smallestBoard, options.flows, true));
+    tasks.unshift(task(smallestBoard, options.flows, { isDeep: true }));
   return tasks;
 }
 
-/** Whose starts are cut again. */
+/** Whose starts are cut again, and whose journal changes halves at all places. */
 const smallestBoard = "puckjs";
 
 /** Plays one cut again and tells every event. @returns true when it ends badly */

@@ -14,6 +14,8 @@ export interface Options {
   boardCuts: number;
   /** double cuts of each flow on the smallest board; 0 = neither these nor repeated ones */
   doubles: number;
+  /** places of each flow at which its journal changes halves; null = as many as its board and length bear */
+  places: number | null;
   /** cuts of the journal alone, for each board */
   journalCuts: number;
   jobs: number;
@@ -27,9 +29,11 @@ export const usage = `npm run powercut -- [options]
   --seed n       draws other torn bits; default 1
   --draws n      draws so many more torn bits for each cut; default 0
   --limit n      at most n cuts of each flow by its TypeScript, spread over it; default all
-  --whole n      cuts of each flow on the whole board with the shipped texts; default 24
-  --doubles n    double cuts of each flow on the smallest board; default 1500
-  --journal n    cuts of the journal alone, for each board; default 6000
+  --whole n      cuts of each flow on the whole board with the shipped texts; default 12
+  --places n     plays each flow also with its journal changing halves at n places, 0 to 3; default 3 on the smallest
+                 board, 1 on the others, there none in transfer and wipe
+  --doubles n    double cuts of each flow on the smallest board; default 400
+  --journal n    cuts of the journal alone, for each board; default 12000
   --jobs n       threads; default 2
   --replay id    plays one cut again and tells what happens
   --json         the last line only`;
@@ -41,7 +45,7 @@ export function readOptions(args: string[]): Options {
     args,
     options: {
       ...{ board: text, flow: text, seed: text, limit: text, journal: text, jobs: text },
-      ...{ draws: text, whole: text, doubles: text },
+      ...{ draws: text, whole: text, doubles: text, places: text },
       ...{ replay: text, json: { type: "boolean" } },
     },
   });
@@ -66,9 +70,10 @@ export function readOptions(args: string[]): Options {
     seed: whole("seed", values.seed, 1),
     draws: whole("draws", values.draws, 0),
     limit: whole("limit", values.limit, 0),
-    boardCuts: whole("whole", values.whole, 24),
-    doubles: whole("doubles", values.doubles, 1500),
-    journalCuts: whole("journal", values.journal, isNarrow ? 0 : 6000),
+    boardCuts: whole("whole", values.whole, 12),
+    doubles: whole("doubles", values.doubles, 400),
+    places: values.places === undefined ? null : whole("places", values.places, 0),
+    journalCuts: whole("journal", values.journal, isNarrow ? 0 : 12_000),
     jobs: Math.max(1, whole("jobs", values.jobs, 2)),
     replay: values.replay ?? null,
     json: values.json ?? false,

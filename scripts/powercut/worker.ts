@@ -11,6 +11,8 @@ export interface Task {
   board: string;
   flows: FlowName[];
   isDeep: boolean;
+  /** of each flow, at which its journal changes halves */
+  places: number;
   journalCuts: number;
   options: Options;
 }
@@ -36,10 +38,10 @@ Error.stackTraceLimit = 0;
 let known: { board: string; rig: Rig } | null = null;
 
 function run({ task, material, code }: Order): void {
-  const { board, flows, isDeep, journalCuts, options } = task;
+  const { board, flows, isDeep, places, journalCuts, options } = task;
   if (known?.board !== board) known = { board, rig: rigOf(material, code) };
   const { seed, limit, draws, boardCuts } = options;
-  const sweep = { rig: known.rig, flows, seed, draws, limit, boardCuts };
+  const sweep = { rig: known.rig, flows, seed, draws, limit, boardCuts, variants: places };
   if (isDeep) sweepDeep(sweep, options.doubles, tell);
   else if (flows.length) sweepBoard(sweep, tell);
   if (journalCuts) playJournal(board, journalCuts, options.seed, tell);
