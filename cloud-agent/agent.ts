@@ -166,6 +166,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
       checkInS: config.checkInS,
       // A lab's releases are made to be bad; nobody rehearses them.
       releaseGate: config.lab ? "open" : config.releaseGate,
+      approvalsMin: config.approvalsMin,
     },
     releaseKeyFiles: () => readReleaseKeys(config),
     outputs: outputs.map(({ name }) => name),

@@ -46,16 +46,19 @@ export interface AppliedStep {
 }
 
 /** Writes a draft for a release that can still be brought out.
- *  @param policy JSON from outside; `author` is the caller where it is not given
+ *  @param request.policy JSON from outside; `author` is the caller where it is not given
+ *  @param request.approvalsMin the agent's own least; omitted: as the policy says
  *  @throws AgentError RolloutPolicyInvalid, ApproverIsAuthor, ReleaseNotFound, ImagePoisoned */
 export async function createRollout(
   tx: Tx,
-  request: { policy: Record<string, unknown>; person: string },
+  request: { policy: Record<string, unknown>; person: string; approvalsMin?: number },
   edge: Edge,
 ): Promise<RolloutRecord> {
   const written = parsePolicy({ author: request.person, ...request.policy });
   const release = await needRelease(tx, written.sequence);
-  const policy = inEmergency(written, release);
+  const fast = inEmergency(written, release);
+  const approvals = Math.max(fast.approvals ?? 0, request.approvalsMin ?? 0);
+  const policy = { ...fast, approvals };
   if (release.poisonedMs !== null) {
     throw new AgentError(
       Code.ImagePoisoned,

@@ -14,7 +14,7 @@ export interface ApiDeps {
   random: Random;
   log: Log;
   lab: LabOffers;
-  config: { lab: boolean; checkInS: number; releaseGate: "full" | "open" };
+  config: { lab: boolean; checkInS: number; releaseGate: "full" | "open"; approvalsMin?: number };
   /** content of the release key files as they are now, in order of version; none when there are none */
   releaseKeyFiles(): Uint8Array[];
   /** hex Ed25519 key that wipe certificates are checked with */

@@ -45,6 +45,8 @@ const schema = z.strictObject({
   lab: flag.default(false),
   /** full: a release is published with notes, support-until and the reports of its rehearsal and tests; open: without */
   releaseGate: z.enum(["full", "open"]).default("full"),
+  /** approvals that every rollout needs, whatever its policy says: persons beside its author */
+  approvalsMin: z.coerce.number().int().min(0).max(3).default(0),
   /** pause between two rollout steps, milliseconds */
   tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
   /** what devices are asked to keep between check-ins, seconds */

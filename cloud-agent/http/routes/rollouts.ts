@@ -32,7 +32,8 @@ export function rolloutRoutes(app: Api, deps: ApiDeps): void {
       },
     },
     async (request, reply) => {
-      const draft = { policy: request.body, person: person(request) };
+      const { approvalsMin } = deps.config;
+      const draft = { policy: request.body, person: person(request), approvalsMin };
       const record = await deps.store.tx((tx) =>
         createRollout(tx, draft, { random: deps.random, nowMs: deps.clock.nowMs() }),
       );

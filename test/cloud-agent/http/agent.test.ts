@@ -170,6 +170,7 @@ describe("settings", () => {
       coding: "any",
       lab: true,
       releaseGate: "full",
+      approvalsMin: 0,
       tickMs: 50,
       checkInS: 5,
       durability: "full",

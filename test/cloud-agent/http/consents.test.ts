@@ -94,6 +94,16 @@ describe("a rollout that needs approvals", () => {
     expect((await act(id, "start", "operator")).body.status).toBe("running");
   });
 
+  it("is every one where the agent says so, whatever its policy asks for", async () => {
+    api.config.approvalsMin = 2;
+    expect((await write({ approvals: 3 })).body.policy.approvals).toBe(3);
+    const { id, policy: stored } = (await write({ approvals: 0 })).body;
+    expect(stored.approvals).toBe(2);
+    await act(id, "approve", "releaser");
+    expect((await act(id, "start", "operator")).body.code).toBe(671);
+    expect((await act(id, "start", "approver")).body.status).toBe("running");
+  });
+
   it("cannot be written in another's name to be approved by oneself", async () => {
     const { id } = (await write({ approvals: 1, author: "somebody" })).body;
     expect((await act(id, "approve", "operator")).body.code).toBe(632);

@@ -18,7 +18,7 @@ export interface Harness {
   clock: { now: number };
   nudged: string[];
   logged: unknown[];
-  config: { lab: boolean; checkInS: number; releaseGate: "full" | "open" };
+  config: { lab: boolean; checkInS: number; releaseGate: "full" | "open"; approvalsMin?: number };
   releaseKeys: { files: Uint8Array[] };
   ready: { now: boolean };
   call(method: string, url: string, body?: unknown, role?: Role): Promise<Reply>;
