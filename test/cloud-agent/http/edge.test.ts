@@ -166,6 +166,7 @@ describe("the summary", () => {
         total: 2,
         byLifecycle: { operating: 1, released: 1 },
         byRunningSequence: { "0": 1, "7": 1 },
+        byPresence: { online: 1, offline: 0, unwatched: 1 },
         byBoard: { puckjs: 2 },
       },
       rollouts: [
