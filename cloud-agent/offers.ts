@@ -2,7 +2,7 @@
 import { labOffersMax } from "./core/limits.ts";
 import type { Clock, Image, Offer } from "./core/ports.ts";
 import type { DeviceRecord, ReleaseRecord } from "./core/records.ts";
-import { releaseImage } from "./core/releases.ts";
+import { envelopeFor, releaseImage } from "./core/releases.ts";
 import { nextFor } from "./core/rollout/decide.ts";
 import { factsOf } from "./core/rollout/facts.ts";
 import type { RolloutRecord } from "./core/rollout/types.ts";
@@ -57,16 +57,18 @@ export function createOffers(deps: { clock: Clock; lab: LabOffers }) {
       const lab = deps.lab.get(device.serial);
       if (lab) return lab;
       const { rollouts, releases } = await plansNow(tx);
-      const next = nextFor(factsOf(device), rollouts, releases, deps.clock.nowMs());
-      if (next.offer === null) return null;
-      const envelopeBytes = await tx.blob(0, next.offer, device.birth.classId);
+      const facts = factsOf(device);
+      const next = nextFor(facts, rollouts, releases, deps.clock.nowMs());
+      const release = releases.find(({ sequence }) => sequence === next.offer);
+      if (next.offer === null || !release) return null;
+      const envelopeBytes = await envelopeFor(tx, release, facts);
       return envelopeBytes && { sequence: next.offer, envelopeBytes };
     },
 
     async image(tx: Tx, device: DeviceRecord, sequence: number): Promise<Image | null> {
       const lab = deps.lab.get(device.serial);
       if (lab?.sequence === sequence) return lab;
-      return releaseImage(tx, sequence, device.birth.classId);
+      return releaseImage(tx, sequence, factsOf(device));
     },
 
     async running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | null> {

@@ -36,6 +36,8 @@ export const enum AgentCode {
   KeyFileInvalid = 652,
   ProductInvalid = 660,
   PromiseBroken = 661,
+  TicketInvalid = 662,
+  TicketAlone = 663,
   PolicyFileInvalid = 670,
   ApprovalMissing = 671,
   ConsentNotAsked = 672,
@@ -131,6 +133,11 @@ export const errorKinds: Record<number, ErrorKind> = {
   [Code.ManifestNoSignature]: manifest("ManifestNoSignature"),
   [Code.ManifestSignature]: manifest("ManifestSignature"),
   [Code.ManifestKeyUnknown]: manifest("ManifestKeyUnknown"),
+  [Code.ThresholdMissed]: {
+    name: "ThresholdMissed",
+    status: 422,
+    next: "Have another person sign it too: fleetling release add-signature.",
+  },
   [Code.ManifestVersion]: manifest("ManifestVersion"),
   [Code.FloorAboveSequence]: manifest("FloorAboveSequence"),
   [Code.RevertNoSlot]: {
@@ -302,6 +309,16 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "PromiseBroken",
     status: 409,
     next: "A promise to customers may only be lengthened; give the promised day or a later one.",
+  },
+  [AgentCode.TicketInvalid]: {
+    name: "TicketInvalid",
+    status: 422,
+    next: "Sign the ticket for this very release: fleetling release ticket.",
+  },
+  [AgentCode.TicketAlone]: {
+    name: "TicketAlone",
+    status: 422,
+    next: "Publish the file that fleetling release ticket wrote; it has both envelopes in their places.",
   },
   [AgentCode.MetricUnknown]: {
     name: "MetricUnknown",

@@ -133,6 +133,20 @@ export interface ReleaseRecord {
   evidence?: Partial<Record<ReportKind, Evidence>>;
   poisonedMs: number | null;
   poisonReason: string | null;
+  /** who had it signed without trying an update of it, and why; absent where it was tried, or nobody said */
+  unchecked?: { person: string; reason: string };
+  /** the newest downgrade ticket; absent where there is none */
+  ticket?: TicketRecord;
+}
+
+export interface TicketRecord {
+  /** floor of the devices that may take it */
+  floor: number;
+  /** who decided, and why */
+  person: string;
+  reason: string;
+  publishedBy: string;
+  atMs: number;
 }
 
 export interface ReleaseImage {
@@ -145,10 +159,14 @@ export interface ReleaseImage {
   envelopeBytes: number;
   /** the app's declared settings; absent where the release file told none */
   settings?: DeclaredSettings;
+  /** digest (hex) of the names that its build kept for the next one, as the release file tells it */
+  names?: string;
   /** kids (hex) of the keys that signed it */
   signedBy?: string[];
   /** first key set by which it verifies; absent: by the one that devices are born with */
   keySetFrom?: number;
+  /** its second envelope, with the release's downgrade ticket */
+  ticket?: { envelopeBytes: number; signedBy: string[]; keySetFrom?: number };
 }
 
 /** One line of the one log. Everything that was decided or seen, in order. */

@@ -3,6 +3,7 @@ import {
   decodeKeySet,
   decodeSignedKeySet,
   keySetFor,
+  kidOf,
   type SignedKeySet,
   verifyKeySet,
 } from "../../firmware/protocol/host/keyset.ts";
@@ -62,6 +63,19 @@ export async function acceptReleaseKeys(tx: Tx, files: Uint8Array[]): Promise<Re
     newest: trusted(last.keySet),
     chain,
   };
+}
+
+/** The first key set by which these signatures suffice; undefined where no device gets another one. */
+export function keySetFrom(
+  signedBy: Uint8Array[],
+  { chain }: Pick<ReleaseKeys, "chain">,
+): number | undefined {
+  const kids = new Set(signedBy.map((kid) => Buffer.from(kid).toString("hex")));
+  const first = chain.find(({ keySet: { release } }) => {
+    const count = release.keys.filter((key) => kids.has(kidOf(key))).length;
+    return count >= release.threshold;
+  });
+  return first?.keySet.version;
 }
 
 function wrongKeySet(finding: string): AgentError {

@@ -1,7 +1,6 @@
 /** Releases come in signed and are checked before anything is stored. The agent holds no signing key. */
 import { createHash } from "node:crypto";
 import { Code } from "../../firmware/protocol/errors.ts";
-import { kidOf } from "../../firmware/protocol/host/keyset.ts";
 import { classIdOf } from "../../firmware/protocol/host/productIds.ts";
 import { type DeclaredSettings, declarationFault } from "../../firmware/protocol/host/settings.ts";
 import {
@@ -17,8 +16,10 @@ import { productsMax } from "./limits.ts";
 import type { Image } from "./ports.ts";
 import { checkReleasePromise, type ProductRecord, products } from "./products.ts";
 import type { ReleaseImage, ReleaseRecord } from "./records.ts";
-import type { ReleaseKeys } from "./releaseKeys.ts";
+import { keySetFrom, type ReleaseKeys } from "./releaseKeys.ts";
 import { checkEvidence, type Evidence, type ReportKind } from "./reports.ts";
+import { type Backward, ticketApplies } from "./rollout/ticket.ts";
+import { type CheckedTicket, checkTicket, putTickets, type SentTicket } from "./tickets.ts";
 
 /** An image as sent; class and digest are compared with the manifest where they are given. */
 export interface SentImage extends Image {
@@ -28,6 +29,10 @@ export interface SentImage extends Image {
   digest?: string;
   /** the app's declared settings */
   settings?: unknown;
+  /** digest (hex) of the names for the next build */
+  names?: string;
+  /** envelope of the same image with a downgrade ticket */
+  ticket?: Uint8Array;
 }
 
 export interface PublishRequest {
@@ -42,6 +47,10 @@ export interface PublishRequest {
   /** true: devices below it have to confirm it before anything higher */
   mustPass?: boolean;
   evidence?: Partial<Record<ReportKind, Evidence>>;
+  /** who had it signed without trying an update of it, and why */
+  unchecked?: ReleaseRecord["unchecked"];
+  /** of the downgrade tickets beside the images */
+  ticket?: SentTicket;
   person: string;
 }
 
@@ -49,28 +58,46 @@ interface CheckedImage {
   record: ReleaseImage;
   manifest: VerifiedManifest;
   image: SentImage;
+  ticket: CheckedTicket | null;
 }
 
 /** Stores a release whose every envelope is signed by the release keys and whose payloads are what was signed.
- *  The same images again change nothing.
+ *  The same images again change nothing, except that they may bring a downgrade ticket.
  *  @param options.gate "full": with notes, support-until and the reports of its rehearsal and tests; "open": without
  *  @throws AgentError ReleaseDiffers, ReleaseClassTwice, RequestInvalid, ImageDigest, LeafReused, PromiseBroken,
- *  ReleaseIncomplete, EvidenceMissing, EvidenceWrong; CodedError for an envelope that is not acceptable */
+ *  ReleaseIncomplete, EvidenceMissing, EvidenceWrong, TicketInvalid, TicketAlone, ImagePoisoned; CodedError for an
+ *  envelope that is not acceptable */
 export async function publishRelease(
   tx: Tx,
   request: PublishRequest,
   options: { keys: ReleaseKeys; gate: "full" | "open"; nowMs: number },
 ): Promise<{ release: ReleaseRecord; wasNew: boolean }> {
-  const images = request.images.map((image) => checkImage(image, options.keys));
+  const images = request.images.map((image) => checkImage(image, request, options.keys));
   const described = describe(request, images, options.nowMs);
   const known = await tx.release(described.sequence);
-  if (known) {
-    if (sameImages(known, described)) return { release: known, wasNew: false };
+  if (known && !sameImages(known, described)) {
     throw new AgentError(
       AgentCode.ReleaseDiffers,
       `release ${described.sequence}: it was published with other images`,
     );
   }
+  const present = known ?? (await putNew(tx, described, images, request, options));
+  const { ticket: told, person } = request;
+  if (!told) return { release: present, wasNew: !known };
+  const tickets = images.flatMap(({ ticket }) => (ticket ? [ticket] : []));
+  const given = { tickets, told, person, keys: options.keys };
+  const put = await putTickets(tx, present, given, options.nowMs);
+  return { release: put.release, wasNew: !known || put.wasNew };
+}
+
+async function putNew(
+  tx: Tx,
+  described: ReleaseRecord,
+  images: CheckedImage[],
+  request: PublishRequest,
+  options: { keys: ReleaseKeys; gate: "full" | "open"; nowMs: number },
+): Promise<ReleaseRecord> {
+  const { person } = request;
   // An open agent keeps what it is given; a reference that nobody checked would look like one that somebody did.
   const evidence =
     options.gate === "full" || request.evidence !== undefined
@@ -93,12 +120,17 @@ export async function publishRelease(
     {
       kind: "releasePublished",
       sequence: release.sequence,
-      text: `${request.person} published release ${release.sequence} (${release.version}) for ${boards.join(", ")}.`,
-      data: { version: release.version, boards, person: request.person },
+      text: `${person} published release ${release.sequence} (${release.version}) for ${boards.join(", ")}.${uncheckedWords(release)}`,
+      data: { version: release.version, boards, person, unchecked: release.unchecked ?? null },
     },
     options.nowMs,
   );
-  return { release, wasNew: true };
+  return release;
+}
+
+function uncheckedWords({ unchecked }: ReleaseRecord): string {
+  if (!unchecked) return "";
+  return ` Nobody tried whether it can be updated, by the word of ${unchecked.person}: ${unchecked.reason}`;
 }
 
 /** @throws AgentError ReleaseNotFound */
@@ -108,17 +140,28 @@ export async function needRelease(tx: Tx, sequence: number): Promise<ReleaseReco
   throw new AgentError(Code.ReleaseNotFound, `release ${sequence}: never published here`);
 }
 
-/** Texts of a release for one class; null when there are none or the release is poisoned. */
+/** Texts of a release for one device; null when there are none or the release is poisoned. */
 export async function releaseImage(
   tx: Tx,
   sequence: number,
-  classId: string,
+  device: Backward,
 ): Promise<Image | null> {
+  const { classId } = device;
   const release = await tx.release(sequence);
   if (!release || release.poisonedMs !== null) return null;
-  const envelope = await tx.blob(0, sequence, classId);
+  const envelope = await envelopeFor(tx, release, device);
   const payload = await tx.blob(1, sequence, classId);
   return envelope && payload ? { envelope, payload } : null;
+}
+
+/** The envelope that a device is offered: the one with the downgrade ticket where that applies to it. */
+export function envelopeFor(
+  tx: Tx,
+  release: ReleaseRecord,
+  device: Backward,
+): Promise<Uint8Array | null> {
+  const kind = ticketApplies(release, device) ? 2 : 0;
+  return tx.blob(kind, release.sequence, device.classId);
 }
 
 /** A release says until when it is supported; that may not be less than its product's promise. */
@@ -135,8 +178,14 @@ async function checkPromises(tx: Tx, images: CheckedImage[]): Promise<void> {
   }
 }
 
-function checkImage(image: SentImage, keys: ReleaseKeys): CheckedImage {
+function checkImage(image: SentImage, request: PublishRequest, keys: ReleaseKeys): CheckedImage {
   const manifest = verifyEnvelope(image.envelope, keys.for(sequenceOf(image.envelope)));
+  if (manifest.downgradeFrom !== null) {
+    throw new AgentError(
+      AgentCode.TicketAlone,
+      `image for ${image.board}: expected the release's own envelope, got its downgrade ticket for floor ${manifest.downgradeFrom}`,
+    );
+  }
   const digest = createHash("sha256").update(image.payload).digest("hex");
   if (digest !== hex(manifest.digest) || image.payload.length !== manifest.sizeBytes) {
     throw new AgentError(
@@ -153,20 +202,11 @@ function checkImage(image: SentImage, keys: ReleaseKeys): CheckedImage {
     floor: manifest.floor,
     envelopeBytes: image.envelope.length,
     settings: checkSettings(image),
+    names: image.names,
     signedBy: manifest.signedBy.map(hex),
     keySetFrom: keySetFrom(manifest.signedBy, keys),
   };
-  return { record, manifest, image };
-}
-
-/** The first key set by which these signatures suffice; undefined where no device gets another one. */
-function keySetFrom(signedBy: Uint8Array[], { chain }: ReleaseKeys): number | undefined {
-  const kids = new Set(signedBy.map(hex));
-  const first = chain.find(({ keySet: { release } }) => {
-    const count = release.keys.filter((key) => kids.has(kidOf(key))).length;
-    return count >= release.threshold;
-  });
-  return first?.keySet.version;
+  return { record, manifest, image, ticket: checkTicket(manifest, image, request.ticket, keys) };
 }
 
 function checkSettings({ board, settings }: SentImage): DeclaredSettings | undefined {
@@ -209,6 +249,7 @@ function describe(request: PublishRequest, images: CheckedImage[], nowMs: number
     supportUntil: first.text?.supportUntil,
     endOfLife: first.text?.endOfLife,
     disposal: first.text?.disposal,
+    unchecked: request.unchecked,
     images: images.map((image) => image.record),
     ...(request.mustPass ? { mustPass: true } : {}),
     publishedMs: nowMs,

@@ -213,6 +213,14 @@ export const release = Type.Object({
   publishedMs: time(),
   poisonedMs: orNull(time()),
   poisonReason: orNull(Type.String()),
+  unchecked: Type.Optional(Type.Object({ person: Type.String(), reason: Type.String() })),
+  ticket: Type.Optional(
+    Type.Object({
+      floor: uint32(),
+      ...{ person: Type.String(), reason: Type.String(), publishedBy: Type.String() },
+      atMs: time(),
+    }),
+  ),
   images: Type.Array(
     Type.Object({
       classId: Type.String(),
@@ -222,7 +230,16 @@ export const release = Type.Object({
       floor: uint32(),
       envelopeBytes: Type.Integer(),
       ...{ signedBy: Type.Optional(Type.Array(hex(8))), keySetFrom: Type.Optional(Type.Integer()) },
+      ticket: Type.Optional(
+        Type.Object({
+          envelopeBytes: Type.Integer(),
+          ...{ signedBy: Type.Array(hex(8)), keySetFrom: Type.Optional(Type.Integer()) },
+        }),
+      ),
       settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      names: Type.Optional(
+        Type.String({ description: "digest of the names the next build keeps" }),
+      ),
     }),
   ),
 });

@@ -235,7 +235,7 @@ export class SqlTx implements Tx {
     );
   }
 
-  async blob(kind: 0 | 1, sequence: number, classId: string): Promise<Uint8Array | null> {
+  async blob(kind: 0 | 1 | 2, sequence: number, classId: string): Promise<Uint8Array | null> {
     const row = await this.#db
       .selectFrom("blobs")
       .select("bytes")
@@ -246,11 +246,11 @@ export class SqlTx implements Tx {
     return row === undefined ? null : new Uint8Array(row.bytes);
   }
 
-  async putBlob(kind: 0 | 1, sequence: number, classId: string, bytes: Uint8Array): Promise<void> {
+  async putBlob(...[kind, sequence, class_id, bytes]: Parameters<Tx["putBlob"]>): Promise<void> {
     const columns = { bytes: Buffer.from(bytes) };
     await this.#db
       .insertInto("blobs")
-      .values({ kind, sequence, class_id: classId, ...columns })
+      .values({ kind, sequence, class_id, ...columns })
       .onConflict((conflict) =>
         conflict.columns(["kind", "sequence", "class_id"]).doUpdateSet(columns),
       )

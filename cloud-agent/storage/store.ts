@@ -75,9 +75,9 @@ export interface Tx {
   release(sequence: number): Promise<ReleaseRecord | null>;
   putRelease(release: ReleaseRecord): Promise<void>;
   releases(): Promise<ReleaseRecord[]>;
-  /** kind 0 envelope, 1 payload; key is sequence and classId. */
-  blob(kind: 0 | 1, sequence: number, classId: string): Promise<Uint8Array | null>;
-  putBlob(kind: 0 | 1, sequence: number, classId: string, bytes: Uint8Array): Promise<void>;
+  /** kind 0 envelope, 1 payload, 2 envelope with the downgrade ticket; key is sequence and classId. */
+  blob(kind: 0 | 1 | 2, sequence: number, classId: string): Promise<Uint8Array | null>;
+  putBlob(kind: 0 | 1 | 2, sequence: number, classId: string, bytes: Uint8Array): Promise<void>;
 
   rollout(id: string): Promise<RolloutRecord | null>;
   putRollout(rollout: RolloutRecord): Promise<void>;

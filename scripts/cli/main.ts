@@ -5,6 +5,7 @@ import { register as registerAlert } from "./alert/command.ts";
 import { register as registerBoards } from "./boards/command.ts";
 import { register as registerBuild } from "./build/command.ts";
 import { register as registerDevice } from "./device/command.ts";
+import { commandLineWords, explained, isTold } from "./explain.ts";
 import { register as registerKeys } from "./keys/command.ts";
 import { register as registerKm } from "./km/command.ts";
 import { register as registerNew } from "./new/command.ts";
@@ -24,7 +25,9 @@ export function createProgram(): Command {
   const program = new Command("fleetling")
     .description("Build, sign, ship and look after firmware of Espruino-class devices")
     .version(JSON.parse(readFileSync(packageFile, "utf8")).version)
-    .showHelpAfterError("Try --help.");
+    .showHelpAfterError("Try --help.")
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(commandLineWords(text)) });
   for (const register of [
     registerNew,
     registerBoards,
@@ -47,16 +50,16 @@ export function createProgram(): Command {
   return program;
 }
 
-/** Whether an error explains itself: it carries a code of ours, so its stack would only hide the message. */
-function isExplained(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
-}
-
-try {
-  await createProgram().parseAsync(process.argv);
-} catch (error) {
-  process.stderr.write(
-    isExplained(error) ? `${error.message}\n` : `${(error as Error)?.stack ?? error}\n`,
-  );
-  process.exitCode = 1;
+/** Runs one command line; whatever stops it is told on standard error.
+ *  @param words without the program's name
+ *  @returns exit code */
+export async function run(words: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(words, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (isTold(error)) return error.exitCode;
+    process.stderr.write(`${explained(error) ?? (error as Error)?.stack ?? error}\n`);
+    return 1;
+  }
 }

@@ -5,7 +5,7 @@ import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import { readLimits } from "../cli/release/limits.ts";
 import { brokerNet, joinSerial } from "../powercut/carrier.ts";
 import type { BatteryOptions } from "../sim/board/battery.ts";
-import { SimBoard } from "../sim/board/simBoard.ts";
+import { SimBoard, type SimBoardOptions } from "../sim/board/simBoard.ts";
 import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import { type SeenCheckIn, TestCloud } from "./cloud.ts";
@@ -74,7 +74,8 @@ export class SimulatedDevice {
   #temperatureC = 21;
   #sequence = bornSequence;
 
-  constructor(bench: Workbench, options: SimulateOptions) {
+  /** @param sim options of the simulated board that go before those of the kit */
+  constructor(bench: Workbench, options: SimulateOptions, sim: Partial<SimBoardOptions> = {}) {
     const { board, birth } = bench;
     this.#bench = bench;
     this.board = board;
@@ -91,6 +92,7 @@ export class SimulatedDevice {
         temperatureC: () => this.#temperatureC,
       },
       detokenise: isPacked(board) ? plainText : undefined,
+      ...sim,
     });
     if (board.link === "serial") joinSerial(this.sim, this.cloud, this.#clock);
   }

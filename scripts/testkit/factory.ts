@@ -10,7 +10,8 @@ import {
 } from "../../firmware/protocol/host/suit.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { boardById } from "../cli/build/boardFields.ts";
-import { buildFirmware, type Firmware } from "../cli/build/firmware.ts";
+import type { Core } from "../cli/build/core.ts";
+import type { Firmware } from "../cli/build/firmware.ts";
 import { detokenise } from "../cli/build/pretokenise.ts";
 import { type Birth, makeBirth } from "../cli/factory/birth.ts";
 import { encodeIdentity } from "../cli/factory/identity.ts";
@@ -23,6 +24,11 @@ export interface Release {
   sequence: number;
   envelope: Uint8Array;
   payload: Uint8Array;
+}
+
+/** The texts of a build that a board is flashed with. */
+export interface Flashable extends Pick<Firmware, "imageText"> {
+  core: Pick<Core, "page0Text" | "coreText" | "boot0Text">;
 }
 
 export interface ReleaseWish {
@@ -42,8 +48,8 @@ export interface Workbench {
   /** master key that the device's keys come from */
   km: Uint8Array;
   storage: Uint8Array;
-  firmware: Firmware;
-  release(firmware: Firmware, wish: ReleaseWish): Release;
+  firmware: Flashable;
+  release(firmware: Pick<Firmware, "imageText">, wish: ReleaseWish): Release;
   /** Signs any manifest. @param desks how many of the desks sign; default all */
   sign(manifest: Uint8Array, desks?: number): Uint8Array;
 }
@@ -71,7 +77,9 @@ export function plainText(text: string): string {
 
 /** Builds an app as it ships: the board's core, framework and app, down-levelled, gated, minified.
  *  @throws BuildError for whatever `fleetling build` refuses */
-export function buildApp(board: Board, appFile: string): Promise<Firmware> {
+export async function buildApp(board: Board, appFile: string): Promise<Firmware> {
+  // Loaded when something is built: who only plays a build has no use for compilers.
+  const { buildFirmware } = await import("../cli/build/firmware.ts");
   return buildFirmware(board, appFile, { pretokenise: isPacked(board) });
 }
 
@@ -98,7 +106,7 @@ export async function makeWorkbench(appFile: string, boardId: string): Promise<W
 }
 
 /** As makeWorkbench, of a build that is there. @param desks release keys, all of which have to sign */
-export function workbenchOf(firmware: Firmware, boardId: string, desks = 1): Workbench {
+export function workbenchOf(firmware: Flashable, boardId: string, desks = 1): Workbench {
   const board = boardById(boardId);
   const keys = Array.from({ length: desks }, (_, i) => testKey(i ? ` desk ${i + 1}` : ""));
   const km = sha256(bytesOf("master key of the test kit"));
@@ -141,7 +149,7 @@ export function workbenchOf(firmware: Firmware, boardId: string, desks = 1): Wor
   );
   const sign = (manifest: Uint8Array, count = desks) =>
     encodeEnvelope(manifest, signManifest(manifest, signers.slice(0, count)));
-  const release = (next: Firmware, wish: ReleaseWish): Release => {
+  const release = (next: Pick<Firmware, "imageText">, wish: ReleaseWish): Release => {
     const text = bytesOf(next.imageText);
     const { vendorId, classId } = birth.identity;
     const manifest = encodeManifest({

@@ -142,9 +142,11 @@ describe("fleetling release sign", () => {
       mkdirSync(build);
       writeFileSync(join(build, "build.json"), JSON.stringify({ board: "puckjs" }));
       writeFileSync(join(build, "image.js"), image);
+      writeFileSync(join(build, "names.json"), JSON.stringify({ names: {}, locals: {} }));
       out = join(directory, "release.json");
       words = ["release", "sign", build, "--model", "sensor-1", "--vendor", "example.com"];
       rest = ["--sequence", "8", "--name", "2.0", "--keys", keysDir, "--out", out];
+      rest.push("--skip-check", "A test's image.", "--person", "Ann");
     });
     const told = ["--type", "fix", "--notes", "First."];
     const life = ["--support-until", "2031-12-31", "--end-of-life", "2033-12-31"];
@@ -166,7 +168,15 @@ describe("fleetling release sign", () => {
         ["--notes", ""],
         ["--notes", " \n"],
         ["--interpreter", "2v25"],
+        ["--interpreter", "old..new"],
         ["--sequence", "x"],
+        ["--sequence", "0"],
+        ["--sequence", "4294967296"],
+        ["--trial-minutes", "0"],
+        ["--battery-mv", "65536"],
+        ["--name", ""],
+        ["--support-until", "2031-02-30"],
+        ["--end-of-life", "soon"],
       ]) {
         await expect(run(...words, ...rest, ...told, word!, value!)).rejects.toThrow(
           /^RELEASE_INPUT: /,

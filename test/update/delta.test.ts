@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deltaRows } from "../../scripts/bench/deltaRows.ts";
-import { readKept } from "../../scripts/cli/build/command.ts";
 import { mangle } from "../../scripts/cli/build/mangle.ts";
-import { sourceTree } from "../build/support.ts";
 
 describe("an update of the project's own releases", () => {
   it("takes at most 15 % of the image as a patch, in payload and in all messages", async () => {
@@ -18,26 +16,6 @@ describe("an update of the project's own releases", () => {
     const [same] = rows.filter(({ change }) => change === "nothing");
     expect(same!.delta).toBe(3 * Math.ceil(same!.image / 4096));
   }, 240_000);
-});
-
-describe("the folder of the release before", () => {
-  const folder = (board: string, names: object) =>
-    sourceTree({ "build.json": JSON.stringify({ board }), "names.json": JSON.stringify(names) });
-  const wanted = { board: "puckjs" };
-
-  it("gives its names", () => {
-    const kept = { names: { sequence: "ab" }, locals: { app: { start: "a" } } };
-    expect(readKept(folder("puckjs", kept), wanted)).toEqual(kept);
-  });
-  it.each([
-    ["it is not one", "/nowhere"],
-    ["it is of another board", folder("esp32", { names: {}, locals: {} })],
-    ["its names are no names", folder("puckjs", { names: { a: "1+1" }, locals: {} })],
-    ["its local names are missing", folder("puckjs", { names: {} })],
-  ])("is refused when %s", (_, dir) => {
-    const refusal = expect.objectContaining({ code: "BUILD_PREVIOUS" });
-    expect(() => readKept(dir, wanted)).toThrow(refusal);
-  });
 });
 
 describe("local names", () => {

@@ -4,7 +4,8 @@ import { consentWords, lacksConsent } from "./consent.ts";
 import { imageFor, isTargeted } from "./facts.ts";
 import { budgetWords } from "./offering.ts";
 import { isBoxed } from "./penalty.ts";
-import { runsRelease, standingOf } from "./standing.ts";
+import { goesBack, refusalOf, runsRelease, standingOf } from "./standing.ts";
+import { ticketWords } from "./ticket.ts";
 import type { DeviceFacts, RolloutRecord, RolloutStatus } from "./types.ts";
 import { viaFor } from "./via.ts";
 import { isOpenFor, nextOpening, zoneOf } from "./windows.ts";
@@ -33,6 +34,7 @@ export type NextCode =
   | "awaitsConsent"
   | "retryLater"
   | "penaltyBox"
+  | "ticketOver"
   | "awaitsStep"
   | "draft"
   | "paused"
@@ -151,6 +153,12 @@ function nextOnWay(
   if (byDevice !== null) return no(byDevice.code, byDevice.reason);
   const byRollout = rolloutBlock(rollout, device, nowMs);
   if (byRollout !== null) return no(byRollout.code, byRollout.reason);
+  const entry = rollout.progress?.[device.serial];
+  const isBack = goesBack(release, device, entry);
+  if (isBack && rollout.status === "done") {
+    const reason = `rollout "${name}" is done: a downgrade ticket is offered only while its rollout runs`;
+    return no("ticketOver", reason);
+  }
   if (isBoxed(device, nowMs)) {
     const box = boxBlock(device);
     return no(box.code, box.reason);
@@ -161,23 +169,23 @@ function nextOnWay(
   const byTime = windowBlock(rollout, device, sequence, nowMs);
   if (byTime !== null) return no(byTime.code, byTime.reason);
   const { keySetVersion } = device;
-  const keySetFrom = image?.keySetFrom ?? 0;
+  const keySetFrom = (isBack ? image?.ticket : image)?.keySetFrom ?? 0;
   if (keySetVersion !== undefined && keySetVersion < keySetFrom) {
     const reason = `it waits for key set ${keySetFrom}: release ${sequence} is signed for it, the device has ${keySetVersion}`;
     return no("waitsForKeySet", reason);
   }
-  const entry = rollout.progress?.[device.serial];
+  const refusal = refusalOf(release, device, entry);
   // What it said before a further try is no answer to that one.
-  const saidLater = device.refused?.sequence === sequence && (entry?.tries ?? 0) === 0;
+  const saidLater = refusal !== null && (entry?.tries ?? 0) === 0;
   const isDeferred =
     saidLater || standingOf(rollout.policy, release, device, entry, nowMs) === "deferred";
-  const code = device.refused?.sequence === sequence ? device.refused.code : Code.UpdateDeferred;
+  const code = refusal ?? Code.UpdateDeferred;
   return {
     offer: sequence,
     code: isDeferred ? "deferred" : "offered",
     reason: isDeferred
       ? `release ${sequence} is offered by rollout "${name}", the device puts it off: ${codeText(code)}`
-      : `release ${sequence} is offered by rollout "${name}"${progressWords(device, sequence)}`,
+      : `release ${sequence} is offered by rollout "${name}"${backWords(isBack, release)}${progressWords(device, sequence)}`,
     rolloutId: rollout.id,
   };
 }
@@ -203,12 +211,12 @@ function deviceBlock(
     case "newer":
       return {
         code: "newer",
-        reason: `it runs release ${device.runningSequence}, which is newer than ${sequence}`,
+        reason: `it runs release ${device.runningSequence}, which is newer than ${sequence}${ticketWords(release, device)}`,
       };
     case "belowFloor":
       return {
         code: "belowFloor",
-        reason: `release ${sequence} is below its floor ${device.floor}`,
+        reason: `release ${sequence} is below its floor ${device.floor}${ticketWords(release, device)}`,
       };
     case "failedBefore":
       return {
@@ -326,6 +334,11 @@ function awayWords(device: DeviceFacts): string {
   if (device.maintenance) return "it is in maintenance";
   if (device.orderPending !== null) return `it has not answered a ${device.orderPending} order yet`;
   return "its owner is changing";
+}
+
+function backWords(isBack: boolean, { ticket }: ReleaseRecord): string {
+  if (!isBack || !ticket) return "";
+  return ` with the downgrade ticket for floor ${ticket.floor} (${ticket.person}: ${ticket.reason})`;
 }
 
 function progressWords(device: DeviceFacts, sequence: number): string {

@@ -5,6 +5,7 @@ import { isSilent } from "./assign.ts";
 import { notNowMsMaxDefault } from "./consent.ts";
 import { digestMatches, imageFor } from "./facts.ts";
 import { promiseGrace, promiseGraceMs } from "./limits.ts";
+import { isFloorRefusal, ticketApplies } from "./ticket.ts";
 import type { Cause, DeviceFacts, DeviceProgress, RolloutPolicy } from "./types.ts";
 
 /** Where one device stands in one rollout.
@@ -43,14 +44,37 @@ export function standingOf(
     ? outcomeOf(release, image, device, entry)
     : historyOf(release, image, device);
   if (outcome !== null) return outcome;
-  if (device.runningSequence > release.sequence) return "newer";
+  const isGoingBack = goesBack(release, device, entry);
+  if (device.runningSequence > release.sequence && !isGoingBack) return "newer";
   // Kept after the device has forgotten it (its journal holds one failure only), or it would get the image for ever.
   if (entry?.cause === "failed" || entry?.cause === "reverted") return entry.cause;
-  if (release.sequence < device.floor) return "belowFloor";
+  if (release.sequence < device.floor && !isGoingBack) return "belowFloor";
   if (isAway(device)) return "away";
   if (isDeferring(policy, release, device, nowMs)) return "deferred";
   if (isDelivered && hasTimedOut(policy, device, entry, nowMs)) return "timedOut";
   return isSilent(policy, device, nowMs) ? "silent" : "pending";
+}
+
+/** True where a downgrade ticket takes the device back to this release: once. A device that had confirmed it and runs
+ *  something newer was brought forward again by somebody. */
+export function goesBack(
+  release: ReleaseRecord,
+  device: DeviceFacts,
+  entry: DeviceProgress | undefined,
+): boolean {
+  const isDone = entry !== undefined && entry.confirmedMs !== null;
+  return !isDone && ticketApplies(release, device);
+}
+
+/** Code by which the device refused what it is offered now, null for none. */
+export function refusalOf(
+  release: ReleaseRecord,
+  device: DeviceFacts,
+  entry: DeviceProgress | undefined,
+): number | null {
+  const { refused } = device;
+  if (refused === null || refused.sequence !== release.sequence) return null;
+  return isFloorRefusal(refused.code) && goesBack(release, device, entry) ? null : refused.code;
 }
 
 /** True when a check-in said that the device runs this very image and has confirmed it. */
@@ -119,18 +143,20 @@ function outcomeOf(
     const isTrialEnd = code >= Code.TrialCrashed && code <= Code.TrialUnhealthy;
     return isTrialEnd ? "reverted" : "failed";
   }
-  if (device.runningSequence > release.sequence) return "newer";
+  if (device.runningSequence > release.sequence && !goesBack(release, device, entry))
+    return "newer";
   if (entry.confirmedMs !== null && device.runningSequence !== release.sequence) {
     // It had confirmed and runs something older now, without naming a failure: it went back by itself or by hand.
     return entry.revertOrderedMs === null ? "reverted" : "takenBack";
   }
   if (device.slotState === SlotState.Recovery && !isUpdatingInCore(release, device))
     return "failed";
-  if (device.refused !== null && device.refused.sequence === release.sequence) {
+  const code = refusalOf(release, device, entry);
+  if (code !== null) {
     // On a further try, only what it refused since then counts; until then it waits or is on its way.
     const isOld = (device.refusedMs ?? 0) <= entry.offeredMs;
     if ((entry.tries ?? 0) > 0 && isOld) return null;
-    return isPassing(device.refused.code) ? "deferred" : "rejected";
+    return isPassing(code) ? "deferred" : "rejected";
   }
   return null;
 }

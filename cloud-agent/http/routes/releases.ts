@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { personCharsMax, reasonCharsMax } from "../../../firmware/protocol/host/words.ts";
 import { envelopeBytesMax, settingsMax } from "../../../firmware/protocol/limits.ts";
 import { AgentCode, AgentError } from "../../core/errors.ts";
 import { imagesPerReleaseMax, payloadBytesMax, releaseBodyBytesMax } from "../../core/limits.ts";
@@ -6,7 +7,7 @@ import { acceptReleaseKeys } from "../../core/releaseKeys.ts";
 import { needRelease, publishRelease } from "../../core/releases.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
-import { base64, failures, hex, release, sequence, sequenceParams } from "../schemas.ts";
+import { base64, failures, hex, release, sequence, sequenceParams, uint32 } from "../schemas.ts";
 
 const evidence = Type.Object(
   { digest: hex(32), summary: Type.String({ minLength: 3, maxLength: 500 }) },
@@ -21,6 +22,28 @@ const publishBody = Type.Object(
       Type.Union([Type.Literal("security"), Type.Literal("fix"), Type.Literal("feature")]),
     ),
     notes: Type.Optional(Type.String({ maxLength: 2048 })),
+    ticket: Type.Optional(
+      Type.Object(
+        {
+          floor: uint32({ description: "of the devices that may take it" }),
+          person: Type.String({ minLength: 1, maxLength: personCharsMax }),
+          reason: Type.String({ minLength: 1, maxLength: reasonCharsMax }),
+        },
+        { additionalProperties: false, description: "why there are downgrade tickets" },
+      ),
+    ),
+    unchecked: Type.Optional(
+      Type.Object(
+        {
+          person: Type.String({ minLength: 1, maxLength: personCharsMax }),
+          reason: Type.String({ minLength: 1, maxLength: reasonCharsMax }),
+        },
+        {
+          additionalProperties: false,
+          description: "who had it signed without trying an update of it, and why",
+        },
+      ),
+    ),
     mustPass: Type.Optional(
       Type.Boolean({ description: "devices below it confirm it before anything higher" }),
     ),
@@ -39,7 +62,9 @@ const publishBody = Type.Object(
           settings: Type.Optional(
             Type.Record(Type.String(), Type.Unknown(), { maxProperties: settingsMax }),
           ),
+          names: Type.Optional(hex(32)),
           envelope: base64(envelopeBytesMax),
+          ticket: Type.Optional(base64(envelopeBytesMax)),
           payload: base64(payloadBytesMax),
         },
         { additionalProperties: false },
@@ -59,7 +84,8 @@ export function releaseRoutes(app: Api, deps: ApiDeps): void {
       schema: {
         summary: "Publish signed images: the very file that `fleetling release sign` writes",
         description:
-          "What the manifests say goes first; what the body says beside them must agree with it.",
+          "What the manifests say goes first; what the body says beside them must agree with it. The same images again " +
+          "may bring a downgrade ticket, which replaces the one before.",
         body: publishBody,
         response: { 200: release, 201: release, ...failures },
       },
@@ -73,8 +99,9 @@ export function releaseRoutes(app: Api, deps: ApiDeps): void {
         );
       }
       const { images, ...rest } = request.body;
-      const decoded = images.map(({ envelope, payload, ...said }) => ({
+      const decoded = images.map(({ envelope, payload, ticket, ...said }) => ({
         ...said,
+        ticket: ticket === undefined ? undefined : bytes(ticket),
         envelope: bytes(envelope),
         payload: bytes(payload),
       }));

@@ -95,6 +95,16 @@ export function sequenceOf(bytes: Uint8Array): number {
   return manifestOf(readEnvelope(bytes).manifestBytes, {}).sequence;
 }
 
+/** Which release keys signed an envelope, whether they are enough or not.
+ *  @param release LMS keys, 48 bytes each; blocks by others are passed over
+ *  @returns kids (hex) in the order of their blocks
+ *  @throws CodedError as readEnvelope; ManifestDigest; ManifestSignature when a block of one of the keys signs something else */
+export function signersOf(bytes: Uint8Array, release: readonly Uint8Array[]): string[] {
+  const envelope = readEnvelope(bytes);
+  checkDigest(envelope);
+  return countSigners(envelope, hssBlock, release).valid.map(hex);
+}
+
 /** Which LMS leaves an envelope used, and for what. The agent keeps these: one leaf with two digests means that the
  *  signer's state went backwards.
  *  @throws CodedError as readEnvelope */
@@ -120,11 +130,15 @@ function checkSignatures(envelope: Envelope, keys: TrustedKeys): Uint8Array[] {
       found ? Code.ThresholdMissed : unknown ? Code.ManifestKeyUnknown : Code.ManifestNoSignature,
       unknown
         ? "envelope: signed only by keys that are not trusted here"
-        : `envelope: expected ${threshold} release signatures, got ${found}`,
+        : `envelope: expected ${threshold} release signatures, got ${found}${byWhom(lms.valid)}`,
     );
   }
   const ed25519 = countSigners(envelope, ed25519Block, keys.ed25519 ?? []);
   return [...lms.valid, ...ed25519.valid];
+}
+
+function byWhom(kids: readonly Uint8Array[]): string {
+  return kids.length === 0 ? "" : ` (by key ${kids.map(hex).join(", ")})`;
 }
 
 /** A key's second signature counts for nothing; a wrong one by a known key is refused whatever else is there. */

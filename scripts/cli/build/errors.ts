@@ -24,6 +24,7 @@ export type BuildCode =
   | "BUILD_PART_MISSING"
   | "BUILD_SLOT_PART"
   | "BUILD_PREVIOUS"
+  | "BUILD_OUT"
   | "BUILD_TOKENS";
 
 /** One thing that the build refuses: what, where, and what to do instead. */

@@ -6,7 +6,7 @@ import { registerLease } from "./leaseCommand.ts";
 import type { LedgerRange } from "./ledger.ts";
 import { progressLine } from "./progress.ts";
 import { registerRotate } from "./rotateCommand.ts";
-import { createKeys, type KeysReport, showKeys } from "./store.ts";
+import { createKeys, createSigner, type KeysReport, showKeys } from "./store.ts";
 
 const newExample = `
 Example:
@@ -19,6 +19,15 @@ Example:
 
 Heights: 10 = 1,024 releases (below a second), 15 = 32,768 (a quarter of a minute),
          20 = 1,048,576 (about ten minutes, 50 MB tree).
+`;
+
+const signerExample = `
+Example:
+  $ fleetling keys signer --dir keys --out bob --height 10
+  Makes bob's own release key in a folder of his, with the key sets so far, and prints the public key.
+  It signs once a key set names it:
+  $ fleetling keys rotate --dir keys --add-release HEX --release-threshold 2
+  $ cp keys/keyset-2.cbor bob/
 `;
 
 const showExample = `
@@ -60,6 +69,27 @@ export function register(program: Command): void {
         flags.json ? `${JSON.stringify(publicReport(report))}\n` : reportText(report),
       );
       if (report.ledger.warning) process.stderr.write(`Warning: ${report.ledger.warning}\n`);
+    });
+  keys
+    .command("signer")
+    .description("Make the key folder of a further person who signs releases")
+    .option("-d, --dir <dir>", "folder whose key sets are followed", "keys")
+    .requiredOption("-o, --out <dir>", "new folder; must be empty or new")
+    .option("--height <h>", `height of the release key: ${heights.release.join(", ")}`, "10")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", signerExample)
+    .action((flags: { dir: string; out: string; height: string; json?: boolean }) => {
+      const { dir, out } = flags;
+      const onProgress = progressLine("release key");
+      const made = createSigner({ dir, out, height: Number(flags.height), onProgress });
+      const result = { dir: out, releaseKey: hex(made.publicKey), files: made.files };
+      process.stdout.write(
+        flags.json
+          ? `${JSON.stringify(result)}\n`
+          : `${result.files.map((file) => `made ${out}/${file}`).join("\n")}\n` +
+              `release key ${result.releaseKey}\n` +
+              "Name it in the next key set: fleetling keys rotate --add-release\n",
+      );
     });
   registerLease(keys);
   registerRotate(keys);

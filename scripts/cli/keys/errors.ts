@@ -2,6 +2,7 @@
 
 export type ToolCode =
   | "BOARD_UNKNOWN"
+  | "FILE_WRITE"
   | "LEDGER_LOCKED"
   | "LEDGER_DAMAGED"
   | "LEDGER_WENT_BACKWARDS"
@@ -23,6 +24,10 @@ export type ToolCode =
   | "NEW_NAME"
   | "REHEARSE_INPUT"
   | "RELEASE_INPUT"
+  | "RELEASE_FILE"
+  | "RELEASE_SIGNED"
+  | "RELEASE_DIFFERS"
+  | "RELEASE_CHECK"
   | "CERTIFICATE_INPUT"
   | "CERTIFICATE_INVALID";
 

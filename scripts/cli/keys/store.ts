@@ -95,17 +95,28 @@ export function openReleaseKeys(
   keySet: KeySetChange,
   options: { onProgress?: LeafProgress; now?: () => string } = {},
 ): LeafSigner[] {
+  return namedReleaseKeys(dir, keySet).map(({ name }) => openKeyFile(dir, name, options));
+}
+
+/** Those release keys of a folder that a key set names, at least one.
+ *  @throws ToolError KEYS_MISSING, KEYS_REVOKED, KEYS_DAMAGED */
+export function namedReleaseKeys(
+  dir: string,
+  keySet: KeySetChange,
+): { name: string; publicKey: Uint8Array }[] {
   const here = keysIn(dir, "release");
   if (here.length === 0) throw missing(join(dir, "release.key.json"));
   const isNamed = (publicKey: Uint8Array) =>
     keySet.release.keys.some((key) => Buffer.compare(key, publicKey) === 0);
   const named = here.filter(({ publicKey }) => isNamed(publicKey));
-  if (named.length > 0) return named.map(({ name }) => openKeyFile(dir, name, options));
+  if (named.length > 0) return named;
   throw new ToolError("KEYS_REVOKED", {
     object: dir,
     expected: `a release key of key set ${keySet.version}`,
     found: `${here.map(({ name }) => name).join(", ")}, which it does not name`,
-    next: "Sign where a key of that set is; a key that was left out signs nothing any more.",
+    next:
+      "Sign where a key of that set is, or copy a newer keyset-N.cbor into the folder; a key that was left out " +
+      "signs nothing any more.",
   });
 }
 
@@ -159,6 +170,33 @@ export function createDesk(options: { dir: string; out: string }): string[] {
   createLedger({ ...ledger, path: join(out, name) }, false);
   syncDirectory(out);
   return readdirSync(out).sort();
+}
+
+/** Makes the folder of a further signer: a release key of their own and the key sets so far. It counts once the next key
+ *  set names it.
+ *  @param options.dir folder whose key sets are followed
+ *  @returns the public key, 48 bytes @throws ToolError KEYS_MISSING, KEYS_HEIGHT, KEYS_EXIST; CodedError of a key set */
+export function createSigner(options: {
+  dir: string;
+  out: string;
+  height: number;
+  onProgress?: LeafProgress;
+}): NewKeys {
+  const { dir, out, height, onProgress } = options;
+  checkHeight("release", height);
+  const { version } = readKeySet(dir);
+  makeFolder(out);
+  for (let number = 1; number <= version; number++) {
+    createFile(
+      join(out, `keyset-${number}.cbor`),
+      readFileSync(join(dir, `keyset-${number}.cbor`)),
+    );
+  }
+  const publicKey = createKeyFile({
+    ...{ dir: out, name: "release", role: "release", height, onProgress },
+  });
+  syncDirectory(out);
+  return { publicKey, files: readdirSync(out).sort() };
 }
 
 /** The key sets of a folder, each version checked against the one before.

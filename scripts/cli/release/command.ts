@@ -1,33 +1,18 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
 import type { Command } from "commander";
-import { productIds } from "../../../firmware/protocol/host/productIds.ts";
-import { ToolError } from "../keys/errors.ts";
+import { namesPath } from "../build/keptNames.ts";
 import { progressLine } from "../keys/progress.ts";
-import { readLimits } from "./limits.ts";
+import { readKeySets } from "../keys/store.ts";
+import { registerAdd } from "./addCommands.ts";
+import { type BuildFolder, readBuildFolder } from "./buildFolder.ts";
+import { type CheckReport, checkUpdatable } from "./check/check.ts";
+import { appendDecision } from "./decisions.ts";
+import { writeReleaseFile } from "./file.ts";
+import { type Flags, releaseInput, ticketWish } from "./input.ts";
 import { registerPublish } from "./publish.ts";
 import { type ReleaseInput, releaseFile, type SignedRelease, signRelease } from "./sign.ts";
-
-interface Flags {
-  keys: string;
-  out: string;
-  model: string;
-  vendor: string;
-  sequence: string;
-  floor?: string;
-  name: string;
-  type: string;
-  notes: string;
-  interpreter: string;
-  trialMinutes?: string;
-  batteryMv?: string;
-  limit: string[];
-  supportUntil?: string;
-  endOfLife?: string;
-  disposal?: string;
-  mustPass?: boolean;
-  json?: boolean;
-}
+import { type Signed, signaturesOf, signedWords } from "./signatures.ts";
+import { addTicket, checkTicket } from "./ticket.ts";
 
 const example = `
 Example:
@@ -36,8 +21,18 @@ Example:
       --sequence 7 --name 1.4.2 --type security --notes "Closes a hole." --out release.json
   Each build folder becomes one image for the class "model on board"; a leaf of the release key is
   reserved on disk before each signature. The same input again gives the same file and takes no leaf.
+  Before anything is signed, each image runs on a simulated board and has to take and confirm a release
+  after it; one that blocks, eats memory or never checks in is refused. --skip-check REASON --person NAME
+  signs it all the same, and is logged.
+  Names that the next build keeps go into the folder names/ beside the file: keep both together.
   --limit may be repeated; a vital outside ends the trial: --limit "batteryMv>=2100" --limit "memoryUsedPermille<=900"
   A release that leaves out --support-until, --end-of-life or --disposal is signed with a warning.
+  Where the key set asks for more than one signature, others add theirs: fleetling release add-signature
+
+  $ fleetling release sign build/puckjs ... --sequence 7 --downgrade-from 9 \\
+      --person "Ann" --reason "9 drains batteries; 7 is the last good one."
+  Puts a downgrade ticket beside the release: devices whose floor is 9 go back to it, no others.
+  To a release that is signed already: fleetling release ticket
 `;
 
 /** What a release should tell its owners, by flag; left out it costs a warning. */
@@ -75,106 +70,110 @@ export function register(program: Command): void {
     .option("--end-of-life <date>", "ISO date")
     .option("--disposal <text>", "how to dispose of the product")
     .option("--must-pass", "devices below it confirm it before anything higher")
+    .option("--downgrade-from <floor>", "also sign a ticket for devices of this floor to go back")
+    .option("--reason <text>", "why there is a ticket")
+    .option("--skip-check <reason>", "sign without trying an update on a simulated board, and why")
+    .option("--person <name>", "who decided on ticket or skipped check")
     .option("--keys <dir>", "key folder", "keys")
     .option("-o, --out <file>", "result", "release.json")
     .option("--json", "print the summary as JSON")
     .addHelpText("after", example)
-    .action((builds: string[], flags: Flags) => {
-      const input = releaseInput(builds, flags);
-      const signed = signRelease({ ...input, onProgress: progressLine("release key") });
-      writeFileSync(flags.out, `${JSON.stringify(releaseFile(input, signed), null, 1)}\n`);
-      const warnings = warningsOf(flags, signed);
+    .action(async (builds: string[], flags: Flags) => {
+      const folders = builds.map(readBuildFolder);
+      const onProgress = progressLine("release key");
+      const input = { ...releaseInput(folders, flags), onProgress };
+      const wish = ticketWish(flags);
+      if (wish) checkTicket(input.floor, wish);
+      const checks = await checksOf(folders, input, flags);
+      const signed = signRelease(input);
+      const plain = releaseFile(input, signed);
+      const { keysDir } = input;
+      const file = wish ? addTicket(plain, { keysDir, wish, onProgress }).file : plain;
+      writeReleaseFile(flags.out, file, namesBeside(input));
+      const signatures = signaturesOf(file, readKeySets(keysDir));
+      const warnings = warningsOf(flags, input, signed);
       if (!flags.json)
         process.stderr.write(warnings.map((warning) => `Warning: ${warning}\n`).join(""));
       const summary = flags.json
-        ? summaryJson(flags, signed, warnings)
-        : summaryText(flags, signed);
+        ? summaryJson(flags, signed, { checks, warnings, signatures })
+        : checkLines(checks) + summaryText(flags, signed, signatures);
       process.stdout.write(summary);
     });
+  registerAdd(release);
 }
 
-/** Reads build folders and flags. @throws ToolError RELEASE_INPUT */
-export function releaseInput(builds: string[], flags: Flags): ReleaseInput {
-  const interpreter = flags.interpreter.split("..");
-  if (interpreter.length !== 2) {
-    throw inputError("--interpreter", "two versions like 2v25..2v29", flags.interpreter);
+/** Tries an update of each image on a simulated board, or logs who wanted none. @throws ToolError RELEASE_CHECK */
+async function checksOf(
+  folders: BuildFolder[],
+  input: ReleaseInput,
+  flags: Flags,
+): Promise<CheckReport[]> {
+  const { sequence, unchecked, keysDir, trialMinutes } = input;
+  // A folder that is no key folder gets no log, and nobody waits for a check before hearing of it.
+  readKeySets(keysDir);
+  if (unchecked) {
+    const digests = folders.map(({ text }) => createHash("sha256").update(text).digest("hex"));
+    appendDecision(keysDir, { kind: "checkSkipped", sequence, ...unchecked, digests });
+    return [];
   }
-  if (!["security", "fix", "feature"].includes(flags.type)) {
-    throw inputError("--type", "security, fix or feature", flags.type);
+  const reports: CheckReport[] = [];
+  for (const folder of folders) {
+    if (!flags.json && process.stderr.isTTY)
+      process.stderr.write(
+        `trying an update of ${folder.dir} on a simulated ${folder.board} ...\n`,
+      );
+    reports.push(await checkUpdatable(folder, trialMinutes));
   }
-  if (flags.notes.trim() === "") {
-    throw inputError("--notes", "what changes for the owner, in words", "nothing");
-  }
-  const optional = (name: string, text: string | undefined) =>
-    text === undefined ? undefined : integer(name, text);
-  return {
-    keysDir: flags.keys,
-    images: builds.map((dir) => readBuild(dir, flags)),
-    sequence: integer("--sequence", flags.sequence),
-    floor: integer("--floor", flags.floor ?? "0"),
-    interpreter: [interpreter[0]!, interpreter[1]!],
-    version: flags.name,
-    type: flags.type as ReleaseInput["type"],
-    notes: flags.notes,
-    supportUntil: flags.supportUntil,
-    endOfLife: flags.endOfLife,
-    disposal: flags.disposal,
-    mustPass: flags.mustPass,
-    trialMinutes: optional("--trial-minutes", flags.trialMinutes),
-    batteryMinMv: optional("--battery-mv", flags.batteryMv),
-    limits: readLimits(flags.limit),
-  };
+  return reports;
 }
 
-function readBuild(dir: string, flags: Flags): ReleaseInput["images"][number] {
-  const report = join(dir, "build.json");
-  const image = join(dir, "image.js");
-  if (!existsSync(report) || !existsSync(image)) {
-    throw inputError(dir, "build.json and image.js", "no such files");
-  }
-  const { board, settings } = JSON.parse(readFileSync(report, "utf8"));
-  const id = typeof board === "string" ? board : board?.id;
-  if (typeof id !== "string") throw inputError(report, "the board's id", "none");
-  return {
-    board: id,
-    settings,
-    ...productIds(flags.vendor, flags.model, id),
-    text: new Uint8Array(readFileSync(image)),
-  };
+function checkLines(reports: CheckReport[]): string {
+  return reports
+    .map(({ board, seen, seconds }) => `${board}: ${seen} (tried in ${seconds.toFixed(1)} s)\n`)
+    .join("");
 }
 
-function integer(name: string, text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw inputError(name, "a whole number", text);
-  return Number(text);
+/** Names of the builds, for the next one, by their paths from the release file. */
+function namesBeside({ images }: ReleaseInput): Record<string, string> {
+  const named = images.flatMap(({ board, names }) => (names ? [{ board, ...names }] : []));
+  return Object.fromEntries(
+    named.map(({ board, digest, text }) => [namesPath(board, digest), text]),
+  );
 }
 
-function warningsOf(flags: Flags, signed: SignedRelease): string[] {
+function warningsOf(flags: Flags, input: ReleaseInput, signed: SignedRelease): string[] {
   const missing = told
     .filter(([name]) => !flags[name])
     .map(([, flag, what]) => `the release does not say ${what}: give ${flag}`);
-  return signed.warning === null ? missing : [signed.warning, ...missing];
+  const nameless = input.images
+    .filter(({ names }) => !names)
+    .map(({ board }) => `the build for ${board} has no names.json: the next update will be large`);
+  const first = signed.warning === null ? [] : [signed.warning];
+  return [...first, ...nameless, ...missing];
 }
 
-function summaryJson(flags: Flags, signed: SignedRelease, warnings: string[]): string {
+function summaryJson(
+  flags: Flags,
+  signed: SignedRelease,
+  told: { checks: CheckReport[]; warnings: string[]; signatures: Signed },
+): string {
   const images = signed.images.map(({ board, classId, digest, envelope, payload, leaf }) => ({
     ...{ board, classId, digest, leaf },
     envelopeBytes: envelope.length,
     payloadBytes: payload.length,
   }));
   const { leavesLeft } = signed;
-  return `${JSON.stringify({ out: flags.out, images, leavesLeft, warnings })}\n`;
+  return `${JSON.stringify({ out: flags.out, images, leavesLeft, ...told })}\n`;
 }
 
-function summaryText(flags: Flags, signed: SignedRelease): string {
+function summaryText(flags: Flags, signed: SignedRelease, signatures: Signed): string {
   const lines = signed.images.map(
     ({ board, digest, envelope, payload, leaf }) =>
       `${board}: ${payload.length} B, envelope ${envelope.length} B, leaf ${leaf}, ${digest.slice(0, 16)}`,
   );
+  lines.push(signedWords(signatures));
+  if (flags.downgradeFrom !== undefined)
+    lines.push(`with a downgrade ticket for devices of floor ${flags.downgradeFrom}`);
   lines.push(`written to ${flags.out}; ${signed.leavesLeft} leaves left`, "");
   return lines.join("\n");
-}
-
-function inputError(object: string, expected: string, found: string): ToolError {
-  const next = "See fleetling release sign --help.";
-  return new ToolError("RELEASE_INPUT", { object, expected, found, next });
 }

@@ -12,6 +12,8 @@ import {
 } from "../../../firmware/protocol/host/suit.ts";
 import { verifyEnvelope } from "../../../firmware/protocol/host/suitVerify.ts";
 import { openReleaseKeys, readKeySets } from "../keys/store.ts";
+import { base64Of, type ReleaseFile } from "./file.ts";
+import { blankBlock } from "./signatures.ts";
 
 export interface ReleaseInput extends ManifestText {
   /** folder of `fleetling keys new` */
@@ -26,6 +28,8 @@ export interface ReleaseInput extends ManifestText {
     text: Uint8Array;
     /** the app's declared settings, from build.json; they travel beside what is signed */
     settings?: DeclaredSettings;
+    /** names of its build, for the next one; they are kept beside the release file */
+    names?: { text: string; digest: string };
     /** least and greatest interpreter version; default the release's */
     interpreter?: readonly [string, string];
   }[];
@@ -39,6 +43,8 @@ export interface ReleaseInput extends ManifestText {
   batteryMinMv?: number;
   /** vitals that a trial has to keep */
   limits?: Manifest["limits"];
+  /** who had it signed without trying an update, and why; omitted: it was tried */
+  unchecked?: { person: string; reason: string };
   onProgress?: LeafProgress;
 }
 
@@ -67,13 +73,15 @@ export interface SignedRelease {
 export function signRelease(input: ReleaseInput): SignedRelease {
   // All manifests first: a mistake in the last image must not cost leaves for the others.
   const manifests = input.images.map((image) => manifestOf(input, image));
-  for (const manifest of manifests) encodeEnvelope(manifest, []);
   const keySet = keySetFor(readKeySets(input.keysDir), input.sequence);
+  const { threshold, keys } = keySet.release;
+  const blanks = keys.slice(0, threshold).map(blankBlock);
+  for (const manifest of manifests) encodeEnvelope(manifest, blanks);
   const [signer] = openReleaseKeys(input.keysDir, keySet, { onProgress: input.onProgress });
   const images = input.images.map((image, index): SignedImage => {
     const manifest = manifests[index]!;
     const envelope = encodeEnvelope(manifest, signManifest(manifest, [signer!]));
-    const { digest } = verifyEnvelope(envelope, { release: keySet.release.keys });
+    const { digest } = verifyEnvelope(envelope, { release: keys });
     return {
       board: image.board,
       classId: hex(image.classId),
@@ -89,19 +97,14 @@ export function signRelease(input: ReleaseInput): SignedRelease {
 }
 
 /** The file that is published to an agent: envelope and payload in base64 per class. */
-export function releaseFile(input: ReleaseInput, signed: SignedRelease): object {
-  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+export function releaseFile(input: ReleaseInput, signed: SignedRelease): ReleaseFile {
+  const { sequence, floor, version, type, notes, mustPass, unchecked } = input;
   return {
-    sequence: input.sequence,
-    floor: input.floor,
-    version: input.version,
-    type: input.type,
-    notes: input.notes,
-    mustPass: input.mustPass,
+    ...{ sequence, floor, version, type, notes, mustPass, unchecked },
     images: signed.images.map(({ board, classId, digest, envelope, payload }, index) => ({
       ...{ board, classId, digest, settings: input.images[index]!.settings },
-      envelope: base64(envelope),
-      payload: base64(payload),
+      names: input.images[index]!.names?.digest,
+      ...{ envelope: base64Of(envelope), payload: base64Of(payload) },
     })),
   };
 }

@@ -1,3 +1,4 @@
+import type { Board } from "../../../boards/index.ts";
 import type { Machine } from "./machine.ts";
 
 /** The interpreter release that the shim follows. */
@@ -6,11 +7,15 @@ export const interpreterVersion = "2v29";
 /** Variables of boards that compute their number at boot. Source: interpreter boards/ESP32.py, LINUX.py */
 const runtimeVariables: Record<string, number> = { ESP32: 16383 };
 
+/** Variables of a board as its interpreter counts them at boot. */
+export function variablesOf(board: Board): number {
+  return board.variables === "runtime" ? (runtimeVariables[board.chip] ?? 8192) : board.variables;
+}
+
 /** The process object. Memory figures are an estimate from timers and listeners: the host cannot count variables. */
 export function processLib(machine: Machine): Record<string, unknown> {
   const { realm, board } = machine;
-  const total =
-    board.variables === "runtime" ? (runtimeVariables[board.chip] ?? 8192) : board.variables;
+  const total = variablesOf(board);
   return realm.object({
     version: interpreterVersion,
     env: realm.object({

@@ -7,8 +7,9 @@ import { Code } from "../../../firmware/protocol/errors.ts";
 import { kidOf } from "../../../firmware/protocol/host/keyset.ts";
 import { productIds } from "../../../firmware/protocol/host/productIds.ts";
 import { rotate } from "../../../scripts/cli/keys/rotate.ts";
-import { createKeys, readKeySet } from "../../../scripts/cli/keys/store.ts";
+import { createKeys, createSigner, readKeySet } from "../../../scripts/cli/keys/store.ts";
 import { type ReleaseInput, releaseFile, signRelease } from "../../../scripts/cli/release/sign.ts";
+import { addSignature } from "../../../scripts/cli/release/signatures.ts";
 import { image } from "../../host/suitFixture.ts";
 import { type Harness, harness } from "./harness.ts";
 
@@ -72,6 +73,32 @@ describe("a release file", () => {
     const reply = await publish(releaseFile(again, signRelease(again)));
     expect(reply.status).toBe(201);
     expect(reply.body.images).toMatchObject([{ keySetFrom: 2 }, { keySetFrom: 2 }]);
+  });
+
+  it("with fewer signatures than its key set asks for is refused by a code, with them it is published", async () => {
+    const dir = join(directory, "two-persons");
+    const bob = join(directory, "bob");
+    cpSync(ofSensor1.keysDir, dir, { recursive: true });
+    const { publicKey } = createSigner({ dir, out: bob, height: 5 });
+    const add = [Buffer.from(publicKey).toString("hex")];
+    rotate({ dir, release: { add, threshold: 2 } });
+    cpSync(join(dir, "keyset-2.cbor"), join(bob, "keyset-2.cbor"));
+    api.releaseKeys.files = [1, 2].map((version) =>
+      readFileSync(join(dir, `keyset-${version}.cbor`)),
+    );
+    const input = { ...ofSensor1, keysDir: dir };
+    const one = releaseFile(input, signRelease(input));
+    const refused = await publish(one);
+    expect([refused.status, refused.body.code, refused.body.name]).toEqual([
+      ...[422, Code.ThresholdMissed, "ThresholdMissed"],
+    ]);
+    expect(refused.body.detail).toMatch(
+      /expected 2 release signatures, got 1 \(by key [0-9a-f]{16}\)/,
+    );
+    const reply = await publish(addSignature(one, { keysDir: bob }).file);
+    expect(reply.status).toBe(201);
+    expect(reply.body.images[0].signedBy).toHaveLength(2);
+    expect(reply.body.images).toMatchObject([{ keySetFrom: 1 }, { keySetFrom: 1 }]);
   });
 
   it.each([
