@@ -12,13 +12,14 @@ export async function* fleetSpans(
   for (let after: string | undefined; ; ) {
     const { devices, spans } = await store.tx(async (tx) => {
       const devices = await tx.devices({ after, limit: devicesPerSpanReadMax });
-      if (devices.length === 0) return { devices, spans: [] };
-      const [fromSerial, toSerial] = [devices[0]!.serial, devices.at(-1)!.serial];
-      return { devices, spans: await tx.spans.ofDevices({ ...time, fromSerial, toSerial }) };
+      const serials = devices.map(({ serial }) => serial);
+      return { devices, spans: await tx.spans.ofDevices({ ...time, serials }) };
     });
     const bySerial = new Map<string, VitalsSpan[]>();
     for (const span of spans) {
-      bySerial.set(span.serial, [...(bySerial.get(span.serial) ?? []), span]);
+      const own = bySerial.get(span.serial);
+      if (own) own.push(span);
+      else bySerial.set(span.serial, [span]);
     }
     for (const device of devices) {
       const own = bySerial.get(device.serial);

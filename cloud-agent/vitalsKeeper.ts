@@ -2,7 +2,7 @@
 import type { Log } from "./core/ports.ts";
 import { deletedRowsMax, deleteTxMax, rolledRowsMax, rollTxMax } from "./core/vitals/limits.ts";
 import type { VitalsPolicy } from "./core/vitals/policy.ts";
-import { deleteOld, rollUpNext } from "./core/vitals/roll.ts";
+import { deleteOldSamples, deleteOldSpans, rollUpNext } from "./core/vitals/roll.ts";
 import type { Store } from "./storage/store.ts";
 
 /** @param deps.prudentNowMs a clock that does not follow jumps: a wrong clock must not delete anything */
@@ -21,9 +21,10 @@ export function createVitalsKeeper(deps: {
           if ((await store.tx((tx) => rollUpNext(tx))) < rolledRowsMax) break;
         }
         for (let count = 0; count < deleteTxMax; count++) {
-          const gone = await store.tx((tx) => deleteOld(tx, policy, deps.prudentNowMs()));
+          const gone = await store.tx((tx) => deleteOldSamples(tx, policy, deps.prudentNowMs()));
           if (gone < deletedRowsMax) break;
         }
+        await store.tx((tx) => deleteOldSpans(tx, policy, deps.prudentNowMs()));
       } catch (err) {
         log.error({ err }, "vitals were not rolled up; the next turn goes on");
       }

@@ -1,4 +1,4 @@
-import { type Selectable, sql, type Transaction } from "kysely";
+import type { Selectable, Transaction } from "kysely";
 import type { VitalsRecord } from "../core/records.ts";
 import { type SpanKey, type SpanKind, spanKey, type VitalsSpan } from "../core/vitals/spans.ts";
 import type { VitalsSpans } from "../core/vitals/store.ts";
@@ -124,11 +124,11 @@ export class SqlSpans implements VitalsSpans {
   }
 
   async ofDevices(filter: Parameters<VitalsSpans["ofDevices"]>[0]): Promise<VitalsSpan[]> {
+    if (filter.serials.length === 0) return [];
     const rows = await this.#db
       .selectFrom("vitals_spans")
       .selectAll()
-      .where("serial", ">=", filter.fromSerial)
-      .where("serial", "<=", filter.toSerial)
+      .where("serial", "in", filter.serials)
       .where("kind", "=", filter.kind)
       .where("from_ms", ">=", filter.sinceMs)
       .where("from_ms", "<", filter.untilMs)
@@ -166,12 +166,15 @@ export class SqlSpans implements VitalsSpans {
     return Number(done.numDeletedRows);
   }
 
-  async deleteSpans(kind: SpanKind, beforeMs: number, limit: number): Promise<number> {
-    const result = await sql`
-      delete from vitals_spans where (serial, kind, from_ms, sequence) in (
-        select serial, kind, from_ms, sequence from vitals_spans
-        where kind = ${kind} and from_ms < ${beforeMs} limit ${limit})`.execute(this.#db);
-    return Number(result.numAffectedRows ?? 0);
+  async deleteSpans(kind: SpanKind, serials: string[], beforeMs: number): Promise<number> {
+    if (serials.length === 0) return 0;
+    const done = await this.#db
+      .deleteFrom("vitals_spans")
+      .where("serial", "in", serials)
+      .where("kind", "=", kind)
+      .where("from_ms", "<", beforeMs)
+      .executeTakeFirst();
+    return Number(done.numDeletedRows);
   }
 }
 

@@ -2,7 +2,7 @@
  *  together with what it wrote: an agent killed at any moment counts no sample twice and leaves none out. */
 import type { Tx } from "../../storage/store.ts";
 import type { VitalsRecord } from "../records.ts";
-import { deletedRowsMax, rolledRowsMax } from "./limits.ts";
+import { deletedRowsMax, rolledRowsMax, sweptDevicesMax } from "./limits.ts";
 import type { VitalsPolicy } from "./policy.ts";
 import {
   addSample,
@@ -14,6 +14,7 @@ import {
 } from "./spans.ts";
 
 const cursorName = "vitalsRolledUpTo";
+const sweptName = "vitalsSweptTo";
 const dayMs = 86_400_000;
 
 /** Rolls up the next rows. @returns how many; fewer than the limit when nothing is left */
@@ -54,18 +55,30 @@ async function lastSamples(tx: Tx, rows: VitalsRecord[]): Promise<Map<string, La
   );
 }
 
-/** Deletes a bounded number of rows that are older than the policy says, raw ones only once they are rolled up.
+/** Deletes a bounded number of samples that are older than the policy says, or too many, once they are rolled up.
  *  @param nowMs of a clock that does not follow jumps (prudentNowMs)
- *  @returns how many rows went; 0 when nothing is left to do */
-export async function deleteOld(tx: Tx, policy: VitalsPolicy, nowMs: number): Promise<number> {
-  const rolledUpTo = Number((await tx.meta(cursorName)) ?? 0);
-  const raw = await tx.spans.deleteRaw({
-    uptoId: rolledUpTo,
+ *  @returns how many went; fewer than the limit when nothing is left to do */
+export async function deleteOldSamples(
+  tx: Tx,
+  policy: VitalsPolicy,
+  nowMs: number,
+): Promise<number> {
+  return tx.spans.deleteRaw({
+    uptoId: Number((await tx.meta(cursorName)) ?? 0),
     beforeMs: nowMs - policy.rawDays * dayMs,
     rowsMax: policy.rawRowsMax,
     limit: deletedRowsMax,
   });
-  const hours = await tx.spans.deleteSpans("hour", nowMs - policy.hourDays * dayMs, deletedRowsMax);
-  const days = await tx.spans.deleteSpans("day", nowMs - policy.dayDays * dayMs, deletedRowsMax);
-  return raw + hours + days;
+}
+
+/** Deletes hours and days that are older than the policy says, of the next devices by serial, round and round.
+ *  @returns how many went */
+export async function deleteOldSpans(tx: Tx, policy: VitalsPolicy, nowMs: number): Promise<number> {
+  const after = (await tx.meta(sweptName)) ?? "";
+  const devices = await tx.devices({ after, limit: sweptDevicesMax });
+  const serials = devices.map(({ serial }) => serial);
+  const isEnd = serials.length < sweptDevicesMax;
+  await tx.putMeta(sweptName, isEnd ? "" : serials.at(-1)!);
+  const hours = await tx.spans.deleteSpans("hour", serials, nowMs - policy.hourDays * dayMs);
+  return hours + (await tx.spans.deleteSpans("day", serials, nowMs - policy.dayDays * dayMs));
 }

@@ -25,11 +25,10 @@ export interface VitalsSpans {
     untilMs?: number;
     limit: number;
   }): Promise<VitalsSpan[]>;
-  /** Spans that begin within a time, of all devices from one serial to another, both included. */
+  /** Spans of these devices that begin within a time, by serial and begin. */
   ofDevices(filter: {
     kind: SpanKind;
-    fromSerial: string;
-    toSerial: string;
+    serials: string[];
     sinceMs: number;
     untilMs: number;
   }): Promise<VitalsSpan[]>;
@@ -40,5 +39,6 @@ export interface VitalsSpans {
     rowsMax: number;
     limit: number;
   }): Promise<number>;
-  deleteSpans(kind: SpanKind, beforeMs: number, limit: number): Promise<number>;
+  /** Deletes spans of these devices that begin before a time. @returns how many */
+  deleteSpans(kind: SpanKind, serials: string[], beforeMs: number): Promise<number>;
 }

@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { VitalsRecord } from "../../../cloud-agent/core/records.ts";
 import { percentile } from "../../../cloud-agent/core/vitals/percentiles.ts";
-import { deleteOld, rollUpNext } from "../../../cloud-agent/core/vitals/roll.ts";
+import {
+  deleteOldSamples,
+  deleteOldSpans,
+  rollUpNext,
+} from "../../../cloud-agent/core/vitals/roll.ts";
 import { type SpanKind, spanMs } from "../../../cloud-agent/core/vitals/spans.ts";
 import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
@@ -116,27 +120,42 @@ describe("deleting", () => {
     hours: (await spans("hour")).length,
     days: (await spans("day")).length,
   });
+  const deleteOld = async (limits: typeof policy, nowMs: number) =>
+    store.tx(async (tx) => {
+      const samples = await deleteOldSamples(tx, limits, nowMs);
+      return samples + (await deleteOldSpans(tx, limits, nowMs));
+    });
   beforeEach(async () => {
+    await store.tx((tx) => tx.putDevice(deviceRecord(serial)));
     await append(
       Array.from({ length: 40 }, (_, n) => row(dayStartMs + n * spanMs.day, { batteryMv: [1] })),
     );
   });
 
   it("never takes a sample that is not rolled up, however old", async () => {
-    await store.tx((tx) => deleteOld(tx, policy, dayStartMs + 4000 * spanMs.day));
+    await deleteOld(policy, dayStartMs + 4000 * spanMs.day);
     expect((await count()).raw).toBe(40);
   });
   it("takes raw samples after days, hours after weeks, days after years", async () => {
     await roll();
     const nowMs = dayStartMs + 39 * spanMs.day + 1;
-    expect(await store.tx((tx) => deleteOld(tx, policy, nowMs))).toBe(33 + 10);
+    expect(await deleteOld(policy, nowMs)).toBe(33 + 10);
     expect(await count()).toEqual({ raw: 7, hours: 30, days: 40 });
-    await store.tx((tx) => deleteOld(tx, policy, dayStartMs + 740 * spanMs.day));
+    await deleteOld(policy, dayStartMs + 740 * spanMs.day);
     expect(await count()).toEqual({ raw: 0, hours: 0, days: 30 });
+  });
+  it("goes through all devices by turns, and begins again behind the last one", async () => {
+    await store.tx(async (tx) => {
+      for (let n = 0; n < 600; n++) await tx.putDevice(deviceRecord(`SM-${1000 + n}`));
+    });
+    await roll();
+    const nowMs = dayStartMs + 69 * spanMs.day + 1;
+    const turn = () => store.tx((tx) => deleteOldSpans(tx, policy, nowMs));
+    expect([await turn(), await turn(), await turn(), await turn()]).toEqual([0, 40, 0, 0]);
   });
   it("takes the oldest samples where there are more than the policy allows", async () => {
     await roll();
-    await store.tx((tx) => deleteOld(tx, { ...policy, rawRowsMax: 5 }, dayStartMs));
+    await deleteOld({ ...policy, rawRowsMax: 5 }, dayStartMs);
     const left = await store.tx((tx) => tx.spans.rawAfter(0, 1000));
     expect(left.map(({ atMs }) => (atMs - dayStartMs) / spanMs.day)).toEqual([35, 36, 37, 38, 39]);
   });
