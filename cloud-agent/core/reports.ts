@@ -135,7 +135,8 @@ function misfit(
   return report.summary === evidence.summary ? null : "has another summary than the one given";
 }
 
-function readReport(bytes: Uint8Array): ReportFields {
+/** Reads a report as a release's publisher sends it. @throws AgentError ReportInvalid */
+export function readReport(bytes: Uint8Array): ReportFields {
   const refuse = (text: string): never => {
     throw new AgentError(AgentCode.ReportInvalid, `report: ${text}`);
   };

@@ -21,6 +21,14 @@ export interface Stranded {
 }
 
 export interface Report {
+  /** the first five are what the agent reads of it (cloud-agent/core/reports.ts) */
+  kind: "rehearsal";
+  sequence: number;
+  /** hex SHA-256 of the payloads */
+  images: string[];
+  /** the rollout did not halt, and nobody is stranded; a planted defect's report never passes */
+  passed: boolean;
+  summary: string;
   release: { file: string; digest: string; sequence: number; version: string };
   from: { sequence: number; isGiven: boolean };
   policy: { name: string };
@@ -78,7 +86,17 @@ export function reportOf({ plan, rollout, ends }: Found): Omit<Report, "seconds"
   const down = sum(fates.map((fate) => fate.bytesDown));
   // What concerns no single device is told to the first part; poison to all, and once is enough.
   const { timeline } = ends[0]!;
+  const where = whereabouts(plan, fates);
+  const isPlanted = Object.keys(plan.planted).length > 0;
+  const updated = fates.filter((fate) => fate.sequence === sequence && isConfirmed(fate)).length;
   return {
+    kind: "rehearsal",
+    sequence,
+    images: release.images.map(({ record }) => record.digest),
+    passed: rollout.status !== "halted" && where.stranded.length === 0 && !isPlanted,
+    summary:
+      `${rollout.status} after ${plan.days} days with ${updated} of ${fates.length} devices updated, ` +
+      `${where.stranded.length} stranded; policy "${rollout.policy.name}", seed ${plan.seed}, planted ${plantedText(plan.planted)}`,
     release: {
       ...{ file: release.path, digest: release.digest, sequence },
       version: release.record.version,
@@ -96,12 +114,12 @@ export function reportOf({ plan, rollout, ends }: Found): Omit<Report, "seconds"
     timeline: timeline.map(({ atMs, kind, text }) => ({
       ...{ hours: Math.round((atMs - begunMs) / 36_000) / 100, kind, text },
     })),
-    updated: fates.filter((fate) => fate.sequence === sequence && isConfirmed(fate)).length,
+    updated,
     halts: counts("rolloutHalted"),
     reverts: counts("updateReverted"),
     refusals: counts("updateRefused"),
     deferred: sum(ends.map((end) => end.deferred)),
-    ...whereabouts(plan, fates),
+    ...where,
     bytes: { up, down, perDeviceAndDay: Math.round((up + down) / fates.length / plan.days) },
     energy: energyOf(fates),
     checkIns: sum(ends.map((end) => end.checkIns)),

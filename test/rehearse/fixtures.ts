@@ -24,6 +24,22 @@ export const policy = {
   verdict: { onTooFew: "promote" },
 };
 
+/** The same as a file. */
+export const policyText = `name: careful
+target: { models: [sensor-1] }
+waves:
+  - { name: canary, size: { count: 10 }, soak: 6h, confirmShare: 0.9 }
+  - { name: all, size: { percent: 100 }, soak: 1h, confirmShare: 0.9 }
+thresholds: { failed: 0.1, reverted: 0.1, rejected: 0.1, timedOut: 0.1 }
+verdict: { onTooFew: promote }
+`;
+
+export function writePolicy(dir: string, text: string): string {
+  const path = join(dir, `policy-${text.length}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
 export function makeDesk(): Desk {
   const dir = mkdtempSync(join(tmpdir(), "rehearse-"));
   const keysDir = join(dir, "keys");
@@ -47,7 +63,7 @@ export function makeDesk(): Desk {
     return write(`release-${sequence}.json`, releaseFile(input, signRelease(input)));
   };
   return {
-    ...{ dir, old: sign(2), release: sign(3), policy: write("policy.json", policy) },
+    ...{ dir, old: sign(2), release: sign(3), policy: writePolicy(dir, policyText) },
     remove: () => rmSync(dir, { recursive: true }),
   };
 }

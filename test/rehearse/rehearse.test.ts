@@ -1,16 +1,17 @@
 /** Rollouts that are played before they happen. Fleets are small and days few, so that all of it takes seconds. */
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readReport } from "../../cloud-agent/core/reports.ts";
 import { register } from "../../scripts/cli/rehearse/command.ts";
 import { type Planted, usualFaults } from "../../scripts/rehearse/faults.ts";
 import { rehearse } from "../../scripts/rehearse/play.ts";
 import { readReleaseFile } from "../../scripts/rehearse/releaseFile.ts";
 import type { Report } from "../../scripts/rehearse/report.ts";
-import { type Desk, makeDesk, policy } from "./fixtures.ts";
+import { type Desk, makeDesk, policy, policyText, writePolicy } from "./fixtures.ts";
 
 let desk: Desk;
 beforeAll(() => {
@@ -81,6 +82,7 @@ describe("a rehearsal", () => {
     async (_, planted) => {
       const report = await played(planted);
       expect(report).toMatchObject({ status: "halted", halts: 1, updated: 0, stranded: [] });
+      expect(report.passed).toBe(false);
       expect(report.reason).toContain("wave 1 (canary)");
       expect(report.reverts).toBeGreaterThan(0);
       // Nobody outside the canary wave was ever on it.
@@ -146,10 +148,19 @@ describe("fleetling rehearse", () => {
   });
 
   it("prints one JSON object for scripts, and ends with 0 when nothing was found", async () => {
-    const small = ["--devices", "20", "--days", "0.3", "--past", "0.1", "--json"];
+    const path = join(desk.dir, "rehearsal.json");
+    const small = ["--devices", "20", "--days", "0.3", "--past", "0.1", "--json", "--out", path];
     const { code, out } = await run([...base(), "--from", desk.old, ...small]);
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ devices: 20, release: { sequence: 3 }, seed: 1 });
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({ devices: 20, release: { sequence: 3 }, seed: 1 });
+    const written = readFileSync(path);
+    expect(JSON.parse(written.toString())).toEqual(report);
+    // The agent takes the file as the release's rehearsal.
+    expect(readReport(new Uint8Array(written))).toMatchObject({
+      ...{ kind: "rehearsal", sequence: 3, passed: true },
+      images: readReleaseFile(desk.release).images.map(({ record }) => record.digest),
+    });
   });
 
   it.each([
@@ -171,13 +182,12 @@ describe("fleetling rehearse", () => {
       /^REHEARSE_INPUT: none\.json: expected a release file, got ENOENT/,
     );
     expect(await refusal(["--release", desk.policy, "--policy", desk.policy])).toContain(
-      "expected images, got none",
+      "expected a release file, got Unexpected token",
     );
   });
 
-  it("refuses a policy that is none by the words of the agent", async () => {
-    const path = join(desk.dir, "wrong.json");
-    writeFileSync(path, JSON.stringify({ ...policy, waves: [] }));
-    expect(await refusal(["--release", desk.release, "--policy", path])).toContain("waves");
+  it("refuses a policy with a mistake, by its line", async () => {
+    const path = writePolicy(desk.dir, policyText.replace("soak: 6h", "soek: 6h"));
+    expect(await refusal(["--release", desk.release, "--policy", path])).toMatch(/:4:\d+: .*soek/);
   });
 });

@@ -264,6 +264,17 @@ function windowBlock(
   };
 }
 
+/** A record's list as a set: each check-in asks, and the list is as long as a tenth of the fleet. */
+const heldBackSets = new WeakMap<string[], Set<string>>();
+function heldBack({ holdBack }: RolloutRecord): Set<string> {
+  let set = heldBackSets.get(holdBack);
+  if (set === undefined) {
+    set = new Set(holdBack);
+    heldBackSets.set(holdBack, set);
+  }
+  return set;
+}
+
 function rolloutBlock(rollout: RolloutRecord, device: DeviceFacts, nowMs: number): Block {
   const { name } = rollout.policy;
   const isOffered = rollout.progress?.[device.serial] !== undefined;
@@ -292,7 +303,7 @@ function rolloutBlock(rollout: RolloutRecord, device: DeviceFacts, nowMs: number
     return { code: "awaitsStep", reason };
   }
   if (wave > rollout.wave) {
-    if (rollout.holdBack.includes(device.serial)) {
+    if (heldBack(rollout).has(device.serial)) {
       return {
         code: "holdBack",
         reason: `it is held back for comparison until ${waveWords(rollout, wave)}`,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { boards } from "../../../boards/index.ts";
-import { parsePolicy } from "../../../cloud-agent/core/rollout/policy.ts";
+import { readPolicyFile } from "../../../cloud-agent/core/rollout/policy/file.ts";
 import { type Planted, plantedHelp, readPlanted, usualFaults } from "../../rehearse/faults.ts";
 import { rehearsalPage } from "../../rehearse/page.ts";
 import { rehearse } from "../../rehearse/play.ts";
@@ -28,15 +28,17 @@ interface Flags {
   weak?: string;
   outages?: string;
   vanish?: string;
+  out?: string;
   html?: string;
   json?: boolean;
 }
 
 const example = `
 Examples:
-  $ fleetling rehearse --release release.json --policy careful.json --devices 10000 --days 7
-  $ fleetling rehearse --release release.json --from running.json --policy careful.json --html rehearsal.html
-  $ fleetling rehearse --release release.json --policy careful.json --plant drain=2 --json
+  $ fleetling rehearse --release release.json --policy careful.yaml --devices 10000 --days 7
+  $ fleetling rehearse --release release.json --from running.json --policy careful.yaml --html rehearsal.html
+  $ fleetling rehearse --release release.json --policy careful.yaml --plant drain=2 --json
+  $ fleetling rehearse --release release.json --policy careful.yaml --out rehearsal.json
 The fleet, its firmware and the agent are the real ones; time is virtual. Same input and seed, same report.
 --from is the release that runs now: patches can then be counted. Without it the old image has the size of the new one.
 Defects to plant, to see whether the policy catches them (may be repeated):
@@ -54,7 +56,7 @@ export function register(program: Command): void {
     .description("Play a rollout before it happens, with a fleet in virtual time")
     .requiredOption("--release <file>", "release to bring out")
     .option("--from <file>", "release that runs now")
-    .requiredOption("--policy <file>", "rollout policy")
+    .requiredOption("--policy <file>", "rollout policy, YAML")
     .option("--devices <n>", "devices of the fleet, over all boards of the release", "10000")
     .option("--days <n>", "days to play", "7")
     .option("--past <n>", "days of these before the rollout starts, to compare with", "1")
@@ -75,6 +77,7 @@ export function register(program: Command): void {
     .option("--weak <share>", `cells that are nearly empty (${usualFaults.weak})`)
     .option("--outages <n>", `of a whole site, per day (${usualFaults.outages})`)
     .option("--vanish <share>", `devices a day that are gone for good (${usualFaults.vanish})`)
+    .option("-o, --out <file>", "also write the report, as fleetling release publish takes it")
     .option("--html <file>", "also write a page with plots")
     .option("--json", "print the report as JSON")
     .addHelpText("after", example)
@@ -101,9 +104,10 @@ async function run(flags: Flags): Promise<void> {
   };
   const report = await rehearse(plan, process.stderr.isTTY ? progress : undefined);
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  if (flags.out !== undefined) writeFileSync(flags.out, `${JSON.stringify(report, null, 1)}\n`);
   if (flags.html !== undefined) writeFileSync(flags.html, rehearsalPage(report));
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : reportText(report));
-  if (report.status === "halted" || report.stranded.length > 0) process.exitCode = foundExit;
+  if (!report.passed) process.exitCode = foundExit;
 }
 
 function progress(share: number): void {
@@ -122,20 +126,12 @@ function readRelease(path: string): RehearsedRelease {
 /** The target is the rehearsed fleet, whatever the policy says of models and serials. */
 function readPolicy(path: string, release: RehearsedRelease): Record<string, unknown> {
   if (!existsSync(path)) throw inputError(path, "a policy file", "no such file");
-  let policy: Record<string, unknown>;
-  try {
-    policy = JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw inputError(path, "JSON", (cause as Error).message, cause);
-  }
-  const own = {
+  return {
+    ...readPolicyFile(readFileSync(path, "utf8"), path),
     author: "rehearsal",
-    ...policy,
     sequence: release.record.sequence,
     target: { models: ["rehearsed"] },
   };
-  parsePolicy(own);
-  return own;
 }
 
 function readFaults(flags: Flags): typeof usualFaults {
