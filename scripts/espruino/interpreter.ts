@@ -19,6 +19,7 @@ const probeText = `print("SHAPE"+JSON.stringify([process.env.VERSION,process.mem
 require("Flash").getPage(0x10000000).length,process.env.STORAGE||process.env.FLASH]))`;
 
 /** Runs a small program in the interpreter and returns what it printed.
+ *  @param onLine given each line as it comes, and the interpreter's process
  *  @throws Error when it prints no marker within limitMs */
 export function runProgram(
   bin: string,
@@ -26,6 +27,7 @@ export function runProgram(
   marker: string,
   dir = freshDir(),
   limitMs = 10_000,
+  onLine: (line: string, pid: number) => void = () => undefined,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const file = join(dir, "program.js");
@@ -48,11 +50,19 @@ export function runProgram(
       limitMs,
     );
     child.stdout.on("data", (d: Buffer) => {
+      const from = out.lastIndexOf("\n") + 1;
       out += d.toString("latin1");
+      for (const line of out.slice(from).split("\n").slice(0, -1)) onLine(line, child.pid!);
       const at = out.indexOf(marker);
       if (at >= 0 && out.indexOf("\n", at) >= 0) end();
     });
     child.on("error", end);
+    // Its last words say why: without this, a program that ends in an error is waited for until the limit.
+    child.stdout.on("data", () => {
+      const error = /^Uncaught .*$/m.exec(out);
+      if (error) end(new Error(`interpreter ${bin}: expected "${marker}", got ${error[0]}`));
+    });
+    child.on("close", () => end(new Error(`interpreter ${bin}: ended without "${marker}"`)));
   });
 }
 

@@ -14,6 +14,7 @@ import { inspectFlash } from "../story/inspect.ts";
 import { secretsFound, secretsOf } from "../story/secrets.ts";
 import { type MadeDevice, Workshop } from "../story/workshop.ts";
 import { InterpreterDevice, type Shape } from "./interpreter.ts";
+import { Tap } from "./tap.ts";
 
 export interface StoryResult {
   board: string;
@@ -23,13 +24,21 @@ export interface StoryResult {
   bars: { idle: number; peak: number };
   variablesIdle: number;
   variablesPeak: number;
+  /** what each update's way took, from its offer to the restart into it */
+  wire: Record<WireCoding, Crossing>;
   seconds: Record<string, number>;
   secretsFound: string[];
   starts: number;
 }
 
-const judged = (used: number, bar: number) =>
-  used <= bar ? `pass (bar ${bar})` : `OVER the bar of ${bar}`;
+/** packed: from an image that the agent does not have · patched: from one that it has · plain: into the core alone */
+type WireCoding = "packed" | "patched" | "plain";
+
+export interface Crossing {
+  imageBytes: number;
+  /** both ways, as they crossed the TCP connection: framing, manifest and the check-ins of that time included */
+  wireBytes: number;
+}
 
 /** The board a binary can play; probe builds tell the variables they use. */
 export function boardFor(shape: Shape): Board | null {
@@ -73,10 +82,12 @@ export async function playStory(
     tickMs: 200,
     lab: true,
   });
-  const shop = Workshop.create(dir, km, agent.mqttPort);
   await agent.start();
   const gateway = board.link === "serial" ? await GatewayProcess.start(agent) : null;
+  const tap = await Tap.start(gateway ? gateway.port : agent.mqttPort);
+  const shop = Workshop.create(dir, km, tap.port);
   const bars = variableBars[board.link];
+  const none: Crossing = { imageBytes: 0, wireBytes: 0 };
   const result: StoryResult = {
     board: board.id,
     bars: { idle: bars[0], peak: bars[1] },
@@ -84,6 +95,7 @@ export async function playStory(
     bytes: {},
     variablesIdle: 0,
     variablesPeak: 0,
+    wire: { packed: none, patched: none, plain: none },
     seconds: {},
     secretsFound: [],
     starts: 0,
@@ -148,6 +160,26 @@ export async function playStory(
     const images = [{ board, firmware }];
     return shop.release({ sequence, floor: 1, version, notes: "Story release.", images });
   };
+  /** A bar that is missed fails the story, which goes on: the other figures are wanted too. */
+  const judged = (what: string, used: number, bar: number) => {
+    if (used <= bar) return `pass (bar ${bar})`;
+    result.failures.push(`${what}: expected at most ${bar} variables, found ${used}`);
+    return `OVER the bar of ${bar}`;
+  };
+  /** Counts what crosses the wire from the offer until the image is installed. */
+  const crossing = async (
+    coding: WireCoding,
+    imageBytes: number,
+    offer: () => Promise<unknown>,
+    installed: () => Promise<unknown>,
+  ) => {
+    const before = tap.bytes;
+    await offer();
+    await installed();
+    const wireBytes = tap.bytes - before;
+    result.wire[coding] = { imageBytes, wireBytes };
+    return `${coding}: ${wireBytes} B crossed the wire for an image of ${imageBytes} B`;
+  };
   const publish = async (release: Awaited<ReturnType<typeof signed>>) => {
     const images = release.file.images.map(({ board, envelope, payload }) => ({
       board,
@@ -166,7 +198,7 @@ export async function playStory(
       born = made;
       await api.must("POST", "/v1/births", made.birth.record);
       device = new InterpreterDevice(bin, made.storage);
-      if (gateway) cable = await wire(device, gateway.port);
+      if (gateway) cable = await wire(device, tap.port);
       device.powerOn();
       await until("the first check-in", async () => (await get()).lastSeenMs, 20_000);
       return `core ${result.bytes.core} B, framework ${result.bytes.framework} B, app ${result.bytes.app} B`;
@@ -187,16 +219,20 @@ export async function playStory(
       await new Promise((resolve) => setTimeout(resolve, 6000));
       const used = await vitalsMax(0);
       result.variablesIdle = Math.min(...used.slice(-4));
-      return `${result.variablesIdle} variables in use, ${judged(result.variablesIdle, bars[0])}`;
+      return `${result.variablesIdle} variables in use, ${judged("idle", result.variablesIdle, bars[0])}`;
     });
     let good: Awaited<ReturnType<typeof signed>> | null = null;
     await step("update", async () => {
-      await publish(await signed(2, "1.1", "better"));
-      await rollOut(2);
+      // The image it was born with was never published, so no patch can be made from it.
+      const release = await publish(await signed(2, "1.1", "better"));
+      const offer = () => rollOut(2);
+      const installed = () => event("updateInstalled", (e) => e.sequence === 2, 90_000);
+      const crossed = await crossing("packed", sizeOf(release), offer, installed);
       await event("updateConfirmed", (e) => e.sequence === 2, 90_000);
       await new Promise((resolve) => setTimeout(resolve, 1500));
       result.variablesPeak = Math.max(...(await vitalsMax(1)));
-      return `confirmed 1.1; at most ${result.variablesPeak} variables, ${judged(result.variablesPeak, bars[1])}`;
+      const peak = judged("update", result.variablesPeak, bars[1]);
+      return `confirmed 1.1; at most ${result.variablesPeak} variables, ${peak}; ${crossed}`;
     });
     await step("key set", async () => {
       const stale = await signed(3, "1.1.1", "good");
@@ -210,9 +246,11 @@ export async function playStory(
       await api.must("DELETE", `/v1/lab/offers/${serial}`);
       good = await signed(4, "1.2", "good");
       await publish(good);
-      await rollOut(4);
+      const offer = () => rollOut(4);
+      const installed = () => event("updateInstalled", (e) => e.sequence === 4, 90_000);
+      const crossed = await crossing("patched", sizeOf(good), offer, installed);
       await event("updateConfirmed", (e) => e.sequence === 4, 90_000);
-      return `key set ${version} taken; the old key is refused by agent and device, the new one confirmed 1.2`;
+      return `key set ${version} taken; the old key is refused by agent and device, the new one confirmed 1.2; ${crossed}`;
     });
     await step("revert", async () => {
       await publish(await signed(5, "1.3", "bad"));
@@ -232,22 +270,18 @@ export async function playStory(
       made.writeFlash(flash);
       made.powerOn();
       await until("recovery", async () => (await get()).slotState === 2, 30_000);
-      const image = good!.file.images[0];
-      await api.must("POST", "/v1/lab/offers", {
-        serial,
-        sequence: 4,
-        envelope: image.envelope,
-        payload: image.payload,
-      });
-      await until(
-        "release 4 again",
-        async () => {
-          const d = await get();
-          return d.slotState === 0 && d.runningSequence === 4;
-        },
-        60_000,
-      );
-      return "both slots destroyed; the core took the release by itself";
+      const { envelope, payload } = good!.file.images[0]!;
+      const runs = async (states: number[]) => {
+        const d = await get();
+        return states.includes(d.slotState) && d.runningSequence === 4;
+      };
+      const offer = () =>
+        api.must("POST", "/v1/lab/offers", { serial, sequence: 4, envelope, payload });
+      const installed = () => until("release 4 on trial", () => runs([0, 1]), 60_000);
+      const crossed = await crossing("plain", sizeOf(good!), offer, installed);
+      await until("release 4 again", () => runs([0]), 60_000);
+      needOrder(result);
+      return `both slots destroyed; the core took the release by itself; ${crossed}`;
     });
     await step("wipe", async () => {
       await api.must("POST", `/v1/devices/${serial}/decommission`, {
@@ -272,10 +306,22 @@ export async function playStory(
     (cable as ChildProcess | null)?.kill();
     if (gateway) await gateway.stop();
     await agent.stop();
+    await tap.stop();
     if (!result.failures.length) rmSync(dir, { recursive: true, force: true });
     else say(`kept for a look: ${dir}`);
   }
   return result;
+}
+
+const sizeOf = (release: { file: { images: Json[] } }): number =>
+  Buffer.from(release.file.images[0]!.payload, "base64").length;
+
+/** A patch has to cost less than packed blocks, or none was made. Plain ones are printed to compare with: what is said
+ *  besides in that time, a check-in a second, is too much of it to judge by. */
+function needOrder({ wire, failures }: StoryResult): void {
+  const perByte = ({ imageBytes, wireBytes }: Crossing) => wireBytes / imageBytes;
+  if (perByte(wire.patched) < perByte(wire.packed)) return;
+  failures.push(`wire: expected patched < packed per byte of image, found ${JSON.stringify(wire)}`);
 }
 
 /** Joins a pty, which the interpreter opens as its serial port, and the gateway's TCP listener: the cable. */
