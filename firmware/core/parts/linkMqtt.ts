@@ -47,10 +47,15 @@ export default (k: Kit) =>
       for (let i = 0; i < 16; i++) hex += (tag[i]! + 256).toString(16).slice(1);
       return counter + "." + (key ? key[0] : 0) + "." + hex;
     };
-    /** Tries again after a doubled pause, half of it random: after an outage a fleet must not come back as one. */
+    /** Tries again after a doubled pause, half of it random: after an outage a fleet must not come back as one. The longest
+     *  pause grows with the square of the silence, to 18 h after a month of it or a sunset order. */
     const retry = () => {
       k.h.after(connect, retryMs / 2 + (retryMs * k.random(1)[0]!) / 512);
-      retryMs = retryMs * 2 > retryMsMax ? retryMsMax : retryMs * 2;
+      const life = k.get(Rec.Life);
+      const quarters = (life && life[3]) || 0;
+      const n = quarters < 0 || quarters > 120 ? 120 : quarters;
+      const mostMs = retryMsMax + n * n * 4500;
+      retryMs = retryMs * 2 > mostMs ? mostMs : retryMs * 2;
     };
     const down = () => {
       if (!socket) return;
