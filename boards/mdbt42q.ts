@@ -37,6 +37,7 @@ export const mdbt42q: Board = {
     temperatureDeciC: "E.getTemperature()*10",
     resetReason: "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
   },
+  updateBatteryMinMv: 2200,
   button: "digitalRead(BTN1)",
   pins: { button: "D0", led: "D1", txd: "D6", rxd: "D8" },
   watchdog: true,
@@ -59,6 +60,8 @@ export const mdbt42q: Board = {
     serialPort: "interpreter: the Nordic UART service is the port Bluetooth",
     measure:
       "nRF52832 PS v1.4 POWER.RESETREAS 0x40000400; interpreter NRF.getBattery, E.getTemperature. Brown-out reads as power-on",
+    updateBatteryMinMv:
+      "IEC 60086-2 CR2032: cut-off 2.0 V; nRF52832 PS v1.4: 1.7 V least; the rest is what a worn cell sags while radio and flash work [H]",
     button: "interpreter boards/MDBT42Q.py line 84 BTN1: pin D0, pulled down",
     pins: "interpreter boards/MDBT42Q.py lines 23-24, 82, 84",
     watchdog: "interpreter targets/nrf5x/jshardware.c jshEnableWatchDog",

@@ -34,6 +34,7 @@ export const microbit2: Board = {
     temperatureDeciC: "E.getTemperature()*10",
     resetReason: "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
   },
+  updateBatteryMinMv: 2200,
   button: "digitalRead(BTN1)",
   pins: { button: "D5", txd: "H1", rxd: "H0" },
   watchdog: true,
@@ -60,6 +61,8 @@ export const microbit2: Board = {
       "interpreter boards/MICROBIT2.py lines 29-31: pins and speed; whether the port is ready without: [H]",
     measure:
       "nRF52833 PS v1.5 POWER.RESETREAS 0x40000400; interpreter NRF.getBattery, E.getTemperature. Brown-out reads as power-on",
+    updateBatteryMinMv:
+      "IEC 60086-2 LR03: cut-off 0.9 V a cell, two in series 1.8 V; nRF52833 PS v1.5: 1.7 V least; the rest is what a worn cell sags while radio and flash work [H]",
     button: "interpreter boards/MICROBIT2.py line 85 BTN1 (button A): pin D5, negated in software",
     pins: "interpreter boards/MICROBIT2.py lines 29-30, 85",
     watchdog: "interpreter targets/nrf5x/jshardware.c jshEnableWatchDog",

@@ -37,6 +37,7 @@ export const puckjs: Board = {
     temperatureDeciC: "E.getTemperature()*10",
     resetReason: "(r=>{poke32(0x40000400,r);return r&2?3:r&1?2:r&4?4:1})(peek32(0x40000400))",
   },
+  updateBatteryMinMv: 2200,
   button: "digitalRead(BTN1)",
   pins: { button: "D0", led: "D5", txd: "D28", rxd: "D29" },
   watchdog: true,
@@ -66,6 +67,8 @@ export const puckjs: Board = {
     radio: "Bluetooth 5 core specification: LE 1M PHY, what a gateway connects with",
     link: "nRF52832: BLE is its only radio, so a gateway carries its frames",
     serialPort: "interpreter: the Nordic UART service is the port Bluetooth",
+    updateBatteryMinMv:
+      "IEC 60086-2 CR2032: cut-off 2.0 V; nRF52832 PS v1.4: 1.7 V least; the rest is what a worn cell sags while radio and flash work [H]",
     button: "interpreter boards/PUCKJS.py BTN1: pin D0, pulled down",
     watchdog: "interpreter E.enableWatchdog on nRF52",
     consoles: "interpreter boards/PUCKJS.py: Bluetooth is the default console; no USB, no network",

@@ -36,6 +36,8 @@ export interface Board {
     rssiDbm?: string;
     resetReason?: string;
   };
+  /** least supply, by `measure.batteryMv`, at which an update is fetched, whatever the release asks for; absent = any */
+  updateBatteryMinMv?: number;
   /** pin expression that reads true while the rescue button is held; absent = no button */
   button?: string;
   /** pins that the board has a use for, by what they are for; empty = none */

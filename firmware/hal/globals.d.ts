@@ -47,6 +47,8 @@ declare const BOARD: {
   blockBytes: number;
   button: boolean | undefined;
   batteryMv: number | undefined;
+  /** least batteryMv to fetch an update at; 0 = any */
+  updateBatteryMinMv: number;
   temperatureDeciC: number | undefined;
   rssiDbm: number | undefined;
   resetReason: number | undefined;

@@ -159,7 +159,7 @@ export const errorTexts: Record<Code, ErrorText> = {
     "This image failed on the device before and is not tried again.",
     "Publish a fixed release with a new sequence."),
   [Code.BatteryTooLow]: text("BatteryTooLow", "world",
-    "The battery is below what the release asks for.",
+    "The battery is below what the release or the board asks for.",
     "Charge the device; it updates by itself afterwards."),
   [Code.ReleaseNotFound]: text("ReleaseNotFound", "cloud",
     "The agent has no such release for this device.",

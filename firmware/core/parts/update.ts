@@ -167,7 +167,14 @@ export default (k: Kit) =>
     };
     if (download) offset = download[5];
     const refuse = (code: Code) => soon(() => end(code));
-    if (BOARD.cable && k.state !== SlotState.Recovery) {
+    // Before the manifest is fetched: to verify one takes what the cell has not got. Where there is no image left, it goes on.
+    if (
+      BOARD.updateBatteryMinMv &&
+      (!BOARD.single || !download) &&
+      BOARD.batteryMv! < BOARD.updateBatteryMinMv
+    )
+      refuse(Code.BatteryTooLow);
+    else if (BOARD.cable && k.state !== SlotState.Recovery) {
       // The core takes it, with the line to itself and no app that waits; over the air nobody does.
       if (BOARD.link === "mqtt") refuse(Code.UpdateByCableOnly);
       else restartWhenReady(Code.UpdateInCore, 0);

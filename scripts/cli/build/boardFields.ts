@@ -67,6 +67,7 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
     blockBytes: board.variables !== "runtime" && board.variables < 4000 ? "256" : "512",
     button: board.button ?? absent,
     batteryMv: board.measure.batteryMv ?? absent,
+    updateBatteryMinMv: String(board.updateBatteryMinMv ?? 0),
     temperatureDeciC: board.measure.temperatureDeciC ?? absent,
     rssiDbm: board.measure.rssiDbm ?? absent,
     resetReason: board.measure.resetReason ?? absent,
