@@ -2,6 +2,7 @@ import {
   type CloudMessage,
   encodeCloudMessage,
 } from "../../firmware/protocol/host/cloudMessages.ts";
+import { PayloadCoder } from "../../firmware/protocol/host/coding.ts";
 import {
   type CheckIn,
   type DeviceMessage,
@@ -60,6 +61,7 @@ export class TestCloud {
   receiptIsRight: boolean | null = null;
   #session: { keys: SessionKeys; received: number; sent: number } | null = null;
   #epoch = 0;
+  readonly #coder = new PayloadCoder();
   readonly #bench: Workbench;
   readonly #nowMs: () => number;
 
@@ -191,8 +193,11 @@ export class TestCloud {
     const { offer } = this;
     if (offer?.sequence !== sequence) return;
     const text = what === 0 ? offer.envelope : offer.payload;
-    const data = text.slice(offset, offset + length);
-    this.#say({ kind: "block", what, sequence, offset, totalBytes: text.length, data });
+    const plain = { what: what === 0 ? 0 : 1, data: text.slice(offset, offset + length) };
+    const target = { bytes: text, digest: `${sequence} ${text.length}` };
+    const block = what === 2 ? this.#coder.next(target, null, offset, length) : plain;
+    const place = { sequence, offset, totalBytes: text.length };
+    this.#say({ kind: "block", what: block.what, data: block.data, ...place });
   }
 
   #receipt(bytes: Uint8Array): void {

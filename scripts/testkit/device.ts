@@ -31,6 +31,8 @@ export interface OfferOptions {
   trialMinutes?: number;
   /** vitals that the trial has to keep, as `fleetling release sign --limit` takes them: "batteryMv>=2100"; default any */
   limits?: string[];
+  /** interpreter variables that must be free to take it; default any */
+  freeVariables?: number;
 }
 
 /** Least, greatest and last reading since the cloud's last answer. */
@@ -237,7 +239,9 @@ export class SimulatedDevice {
     const sequence = ++this.#sequence;
     const trialMinutes = options.trialMinutes ?? 60;
     const limits = readLimits(options.limits ?? []);
-    this.cloud.offer = this.#bench.release(firmware, { sequence, floor: 1, trialMinutes, limits });
+    const { freeVariables } = options;
+    const wish = { sequence, floor: 1, trialMinutes, limits, freeVariables };
+    this.cloud.offer = this.#bench.release(firmware, wish);
     this.cloud.nudge();
     return sequence;
   }

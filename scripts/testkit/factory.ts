@@ -39,6 +39,8 @@ export interface ReleaseWish {
   trialMinutes: number;
   /** vitals that its trial has to keep; null = any */
   limits: Manifest["limits"];
+  /** interpreter variables that must be free; default any */
+  freeVariables?: number;
 }
 
 /** One device as the factory leaves it, and the desk that signs its releases. */
