@@ -150,6 +150,16 @@ export const errorKinds: Record<number, ErrorKind> = {
     status: 409,
     next: "The other image is older than the device's floor; roll out a newer release instead.",
   },
+  [Code.PoisonUnknown]: {
+    name: "PoisonUnknown",
+    status: 404,
+    next: "Read the device's poison at /v1/devices/{serial}.",
+  },
+  [Code.NothingToConfirm]: {
+    name: "NothingToConfirm",
+    status: 409,
+    next: "Read slotState and runningSequence at /v1/devices/{serial}; a trial that is over cannot be confirmed.",
+  },
   [AgentCode.RequestInvalid]: {
     name: "RequestInvalid",
     status: 400,

@@ -58,6 +58,10 @@ export interface DeviceRecord {
   keySetNews?: { version: number; code: number | null; digest: string };
   /** true when the device says that it went into local mode by a sunset order */
   isSunset?: boolean;
+  /** minutes of its trial that are left for a person in the field to confirm the release; absent or null: none is waited for */
+  fieldMinutesLeft?: number | null;
+  /** digests (hex, 8 bytes) of the images that it never takes again by itself, newest first */
+  poison?: string[];
   /** resetReason and log: how its last start ended; absent in records from before they were told */
   lastFailed: {
     sequence: number;
@@ -88,6 +92,10 @@ export interface DeviceRecord {
 export type DeviceOrder =
   | { kind: "revert"; orderId: number; toSequence: number; createdMs: number }
   | { kind: "sunset"; orderId: number; isOn: boolean; createdMs: number }
+  /** a person in the field vouches for the release on trial */
+  | { kind: "confirm"; orderId: number; sequence: number; createdMs: number }
+  /** digest: hex, 8 bytes */
+  | { kind: "clearPoison"; orderId: number; digest: string; createdMs: number }
   | {
       kind: "wipe";
       orderId: number;

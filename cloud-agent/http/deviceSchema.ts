@@ -3,10 +3,12 @@ import { Type } from "typebox";
 import { orNull, time, uint32 } from "./schemas.ts";
 
 const order = Type.Object({
-  kind: Type.String({ description: "revert, sunset or wipe" }),
+  kind: Type.String({ description: "revert, sunset, confirm, clearPoison or wipe" }),
   orderId: uint32(),
   toSequence: Type.Optional(uint32()),
   isOn: Type.Optional(Type.Boolean({ description: "of a sunset: true sends, false calls back" })),
+  sequence: Type.Optional(uint32()),
+  digest: Type.Optional(Type.String()),
   mode: Type.Optional(Type.Integer()),
   createdMs: time(),
   acceptedMs: Type.Optional(orNull(time())),
@@ -71,6 +73,16 @@ export const device = Type.Object({
     }),
   ),
   isSunset: Type.Boolean({ description: "true: it goes on alone by order, and comes once a day" }),
+  fieldMinutesLeft: orNull(
+    Type.Integer({
+      description:
+        "minutes left for a person in the field to confirm the release; null: none is waited for",
+    }),
+  ),
+  poison: Type.Array(Type.String(), {
+    description:
+      "first 8 bytes, hex, of images that failed and are never taken again, newest first",
+  }),
   lastFailed: orNull(
     Type.Object({
       sequence: uint32(),

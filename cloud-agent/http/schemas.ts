@@ -103,6 +103,12 @@ export const decommissionBody = Type.Object(
 
 export const revertBody = Type.Object({ toSequence: Type.Optional(sequence) }, closed);
 
+export const confirmBody = Type.Object({ sequence: Type.Optional(sequence) }, closed);
+
+export const poisonParams = Type.Object({ ...serialParams.properties, digest: hex(8) });
+
+export const reasonBody = Type.Object({ reason: text(200) }, closed);
+
 export const settingsBody = Type.Object(
   {
     values: Type.Record(

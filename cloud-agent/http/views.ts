@@ -25,6 +25,8 @@ export function deviceView(device: DeviceRecord, steadyMs: number) {
     lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",
     wantedSettings: device.wantedSettings ?? null,
     isSunset: device.isSunset ?? false,
+    fieldMinutesLeft: device.fieldMinutesLeft ?? null,
+    poison: device.poison ?? [],
     settingsRefused: device.settingsRefused ?? {},
     // A wipe's order stays in the record for its receipt; an ended one is no longer an order.
     order: device.lifecycle === Lifecycle.Retired ? null : device.order,

@@ -79,6 +79,12 @@ function orderMessage(
   if (order.kind === "sunset") {
     return { kind: "sunset", orderId: order.orderId, isOn: order.isOn };
   }
+  if (order.kind === "confirm") {
+    return { kind: "confirm", orderId: order.orderId, sequence: order.sequence };
+  }
+  if (order.kind === "clearPoison") {
+    return { kind: "clearPoison", orderId: order.orderId, digest: unhex(order.digest) };
+  }
   const isUsedAgain = order.mode === WipeMode.Resale || order.mode === WipeMode.Return;
   return {
     kind: "wipe",

@@ -85,7 +85,8 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
   if (isFailedNews) {
     const { text: told, resetReason, log } = failed;
     const data = { digest: hex(failed.digest), text: told, resetReason, log };
-    const text = `Release ${failed.sequence} failed; the device runs ${runningSequence}.`;
+    const last = log === "" ? "" : ` Its log ends with "${log}".`;
+    const text = `Release ${failed.sequence} failed; the device runs ${runningSequence}.${last}`;
     add("updateReverted", failed.sequence, failed.code, text, data);
   } else if (isBack && info.slotState !== SlotState.Trial) {
     const text = `The device went back to release ${runningSequence}.`;
@@ -93,6 +94,10 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
   }
   if (isNews && info.slotState === SlotState.Trial) {
     add("updateInstalled", runningSequence, Code.UpdateInstalled, "The new image runs on trial.");
+  }
+  if (info.fieldMinutesLeft !== undefined && typeof before.fieldMinutesLeft !== "number") {
+    const text = `Release ${runningSequence} waits for a person in the field to confirm it; ${info.fieldMinutesLeft} minutes of its trial are left.`;
+    add("fieldConfirmAwaited", runningSequence, 0, text, { minutesLeft: info.fieldMinutesLeft });
   }
   if (isNews && info.slotState === SlotState.Recovery) {
     add("recoveryEntered", runningSequence, Code.SlotEmpty, "No slot holds a valid image.");
@@ -181,6 +186,8 @@ function withFacts(device: DeviceRecord, info: CheckInInfo, nowMs: number): Devi
     settingsRefused: info.settingsRefused,
     // Recovery does not tell it.
     isSunset: info.slotState === SlotState.Recovery ? device.isSunset : info.isSunset,
+    fieldMinutesLeft: info.fieldMinutesLeft ?? null,
+    poison: info.poison?.map(hex),
     lastFailed: info.failed && { ...info.failed, digest: hex(info.failed.digest) },
     refused,
     ...(isNewRefusal ? { refusedMs: nowMs } : {}),
@@ -212,6 +219,12 @@ function effectOf(order: DeviceOrder, device: DeviceRecord): string | null {
   if (device.slotState === SlotState.Recovery) return null;
   if (order.kind === "revert" && device.runningSequence === order.toSequence)
     return `The device runs release ${order.toSequence}, as ordered.`;
+  if (order.kind === "confirm" && device.runningSequence === order.sequence)
+    return device.slotState === SlotState.Confirmed
+      ? `The device has confirmed release ${order.sequence}, as ordered.`
+      : null;
+  if (order.kind === "clearPoison" && !device.poison?.includes(order.digest))
+    return `The device has forgotten that image ${order.digest} failed, as ordered.`;
   if (order.kind === "sunset" && Boolean(device.isSunset) === order.isOn)
     return order.isOn
       ? "The device goes on alone, as ordered, and checks in once a day."

@@ -17,8 +17,9 @@ export const enum Part {
   Signed = 14,
   Check = 15,
   LmsSign = 16,
+  Overrule = 17,
 }
 
 /** Parts that run so seldom that they are stored packed (heatshrink): about a fifth smaller, and their text is in RAM
  *  while they run. Nothing that runs at a check-in, inside an update's blocks or beside LMS belongs here. */
-export const coldParts: Part[] = [Part.Suit, Part.Wipe, Part.Recovery, Part.LmsSign];
+export const coldParts: Part[] = [Part.Suit, Part.Wipe, Part.Recovery, Part.LmsSign, Part.Overrule];

@@ -59,6 +59,8 @@ export const enum Code {
   PatchMalformed = 140,
   UpdateFellBack = 141,
   MemoryTooLow = 142,
+  NothingToConfirm = 143,
+  PoisonUnknown = 144,
 
   TrialVitals = 150,
   SettingUnknown = 151,

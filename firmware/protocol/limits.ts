@@ -22,6 +22,10 @@ export const trialFailsMax = 3;
 export const trialBootsMax = 10;
 /** Text kept of a failed image's last error. */
 export const failTextCharsMax = 48;
+/** Images that failed last and are never taken again by themselves, each by 8 bytes of its digest. */
+export const poisonBytesMax = 32;
+/** Among a manifest's vitals limits: not a vital but "a person in the field has confirmed it". */
+export const fieldLimit = 12;
 /** Log kept of a failed image: its last lines. */
 export const failLogCharsMax = 96;
 /** Output of one patched block: a page of most boards, so that one message keeps a device busy for a moment only. */

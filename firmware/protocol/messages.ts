@@ -24,6 +24,8 @@ export const enum Msg {
   No = 39,
   Keys = 40,
   Sunset = 41,
+  Confirm = 42,
+  ClearPoison = 43,
 }
 
 /** The one life of a device: same numbers on device, wire, table and screen. */

@@ -37,6 +37,11 @@ export interface Device {
    *  and told to the agent beside the reason. Nothing is written to flash before. @param text printable ASCII; anything
    *  else becomes "?" */
   log(text: string): void;
+  /** Says that a person who stands at the device vouches for a release on trial: call it from a button that is meant for
+   *  that. It counts where the release asks for it (`fleetling release sign --confirmed-by field`), vitals are inside their
+   *  limits and `healthy()` agrees at this moment; else nothing happens, and the button may be pressed again.
+   *  Source: SPEC.md §9 */
+  confirm(): void;
   /** Value of a declared setting: the owner's, else its default. Costs no flash access.
    *  @returns undefined for a name that `settings` does not declare */
   setting(name: string): number | string | boolean | undefined;

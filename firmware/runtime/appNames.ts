@@ -14,6 +14,7 @@ export const appNames = [
   "onSettings",
   "flag",
   "log",
+  "confirm",
   "clear",
   "type",
   "choices",

@@ -25,8 +25,6 @@ const localCalmMs = 600_000;
 
 /** What the runtime asks of itself, in the same function as the core: each function costs eight variables. */
 const enum Own {
-  /** looks at a trial; given true when its minutes are used up */
-  Judge = 16,
   /** looks whether anybody is expected to answer */
   Alone = 17,
 }
@@ -81,13 +79,13 @@ export default (k: Kit, makeApp: () => App): void => {
             if (calmMs < trialCalmMsMin) calmMs = trialCalmMsMin;
             if (calmMs > trialCalmMsMax) calmMs = trialCalmMsMax;
             confirmAtMs = k.h.ms() + calmMs;
-            k.h.after(() => on(Own.Judge, client), calmMs + 1);
+            k.h.after(() => on(AppEvent.Judge, client), calmMs + 1);
           }
-          on(Own.Judge, client);
+          on(AppEvent.Judge, client);
         }
         gathered = fresh;
         break;
-      case Own.Judge: {
+      case AppEvent.Judge: {
         if (k.state !== SlotState.Trial) return;
         const vitals = on(AppEvent.Report, client)[0];
         const found = slotPart(k, SlotPart.Trial)(app, vitals, confirmAtMs, given);
@@ -120,6 +118,7 @@ export default (k: Kit, makeApp: () => App): void => {
             const text = k.log + (k.log && "|") + ("" + line).replace(/[^ -~]/g, "?");
             k.log = text.slice(-failLogCharsMax);
           },
+          confirm: () => on(AppEvent.Judge, c, 2),
           setting: (name) => values[name],
           onSettings(fn) {
             changed = fn;
@@ -188,7 +187,7 @@ export default (k: Kit, makeApp: () => App): void => {
     const slots = readSlots(k);
     slots[6]--;
     k.put(Rec.Slots, slots);
-    on(Own.Judge, c, slots[6] <= 0);
+    on(AppEvent.Judge, c, slots[6] <= 0);
   }, minuteMs);
   const c: ClientState = k.part(Part.Connect)(on);
   on(Own.Alone, c);

@@ -27,7 +27,7 @@ import {
 } from "../../firmware/protocol/host/handshake.ts";
 import { deviceKeyAt, ownerKey, sha256, t16 } from "../../firmware/protocol/host/kdf.ts";
 import { openReceipt } from "../../firmware/protocol/host/receipt.ts";
-import { Lifecycle, Msg } from "../../firmware/protocol/messages.ts";
+import { Lifecycle, Msg, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Release, Workbench } from "./factory.ts";
 
 /** What one check-in told, and when. */
@@ -58,6 +58,8 @@ export class TestCloud {
   /** text form of what the device refused or reported at once */
   readonly reports: { atMs: number; code: number; sequence: number; text: string }[] = [];
   readonly checkIns: SeenCheckIn[] = [];
+  /** answers to orders; 0 = done */
+  readonly orderResults: { orderId: number; code: number }[] = [];
   receiptIsRight: boolean | null = null;
   #session: { keys: SessionKeys; received: number; sent: number } | null = null;
   #epoch = 0;
@@ -149,6 +151,7 @@ export class TestCloud {
       const { code, sequence, text } = message;
       this.reports.push({ atMs, code, sequence, text });
     } else if (message.kind === "orderResult") {
+      this.orderResults.push({ orderId: message.orderId, code: message.code });
       // An accepted wipe is over only with its receipt.
       this.orders = this.orders.filter(
         (order) =>
@@ -175,6 +178,12 @@ export class TestCloud {
     if (this.lifecycle === Lifecycle.ClaimPending) this.#grant();
     else if (this.lifecycle === Lifecycle.Operating && info.lifecycle !== Lifecycle.Operating)
       this.#say({ kind: "ack", claimId });
+    // The effect answers it.
+    const isConfirmed = (order: CloudMessage) =>
+      order.kind === "confirm" &&
+      info.slotState === SlotState.Confirmed &&
+      info.runningSequence === order.sequence;
+    this.orders = this.orders.filter((order) => !isConfirmed(order));
     for (const order of this.orders) this.#say(order);
     if (settings && info.settingsRevision < settings.revision)
       this.#say({ kind: "settings", ...settings });

@@ -31,6 +31,8 @@ export interface OfferOptions {
   trialMinutes?: number;
   /** vitals that the trial has to keep, as `fleetling release sign --limit` takes them: "batteryMv>=2100"; default any */
   limits?: string[];
+  /** "field": a person at the device has to vouch for it; default the cloud's answer does */
+  confirmedBy?: "agent" | "field";
   /** interpreter variables that must be free to take it; default any */
   freeVariables?: number;
 }
@@ -54,6 +56,10 @@ export interface DeviceState {
   settingsRefused: Record<string, number>;
   /** true after a sunset order: it goes on alone and checks in once a day */
   isSunset: boolean;
+  /** minutes left for a person in the field to confirm the release; null: none is waited for */
+  fieldMinutesLeft: number | null;
+  /** images that it never takes again by itself, newest first: the first 8 bytes of each digest, hex */
+  poison: string[];
 }
 
 type Values = Record<string, number | string | boolean>;
@@ -169,6 +175,8 @@ export class SimulatedDevice {
       settingsRevision,
       settingsRefused,
       isSunset,
+      fieldMinutesLeft: info.fieldMinutesLeft ?? null,
+      poison: (info.poison ?? []).map((id) => Buffer.from(id).toString("hex")),
     };
   }
 
@@ -239,8 +247,8 @@ export class SimulatedDevice {
     const sequence = ++this.#sequence;
     const trialMinutes = options.trialMinutes ?? 60;
     const limits = readLimits(options.limits ?? []);
-    const { freeVariables } = options;
-    const wish = { sequence, floor: 1, trialMinutes, limits, freeVariables };
+    const { freeVariables, confirmedBy } = options;
+    const wish = { sequence, floor: 1, trialMinutes, limits, freeVariables, confirmedBy };
     this.cloud.offer = this.#bench.release(firmware, wish);
     this.cloud.nudge();
     return sequence;
@@ -252,6 +260,22 @@ export class SimulatedDevice {
     this.cloud.orders.push({ kind: "sunset", orderId: this.checkIns.length + 1, isOn });
     this.cloud.nudge();
     this.until("take its sunset order", () => this.state.isSunset === isOn);
+  }
+
+  /** Orders the device to confirm the release on trial, as an operator does on the word of somebody in the field.
+   *  @param sequence default the release that was offered last */
+  confirm(sequence = this.#sequence): void {
+    this.cloud.orders.push({ kind: "confirm", orderId: this.checkIns.length + 1, sequence });
+    this.cloud.nudge();
+    this.advance(1000);
+  }
+
+  /** Orders the device to forget that an image failed. @param digest as in `state.poison` */
+  clearPoison(digest: string): void {
+    const id = new Uint8Array(Buffer.from(digest, "hex"));
+    this.cloud.orders.push({ kind: "clearPoison", orderId: this.checkIns.length + 1, digest: id });
+    this.cloud.nudge();
+    this.until("take its order", () => this.cloud.orders.length === 0);
   }
 
   /** Orders the device to erase itself and waits for its signed receipt.

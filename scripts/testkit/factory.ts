@@ -39,6 +39,8 @@ export interface ReleaseWish {
   trialMinutes: number;
   /** vitals that its trial has to keep; null = any */
   limits: Manifest["limits"];
+  /** who vouches for it on trial; default the agent */
+  confirmedBy?: Manifest["confirmedBy"];
   /** interpreter variables that must be free; default any */
   freeVariables?: number;
 }

@@ -41,7 +41,7 @@ import {
 import { bytes, flipBit, hex, readVector } from "./support.ts";
 
 const keys = { release: [releaseKey.publicKey] };
-const unsaid = { limits: null, freeVariables: 0, downgradeFrom: null };
+const unsaid = { limits: null, confirmedBy: "agent", freeVariables: 0, downgradeFrom: null };
 const signatures = signManifest(manifestBytes, [lmsSigner(releaseKey, 0)]);
 const envelope = encodeEnvelope(manifestBytes, signatures);
 
@@ -74,6 +74,16 @@ describe("an envelope of ours", () => {
     const { text: _t, trialMinutes: _m, batteryMinMv: _b, ...least } = manifestInput;
     const read = readManifest(encodeManifest(least));
     expect(read).toEqual({ ...least, ...unsaid, text: null, trialMinutes: 60, batteryMinMv: 0 });
+  });
+
+  test("says that a person in the field confirms it, beside other limits or alone", () => {
+    const limits = { 1: [2100, null], 9: [null, 3] } as const;
+    for (const given of [limits, null]) {
+      const bytes = encodeManifest({ ...manifestInput, confirmedBy: "field", limits: given });
+      expect(readManifest(bytes)).toMatchObject({ confirmedBy: "field", limits: given });
+    }
+    const byHand = { ...manifestInput, limits: { 12: [1, null] as const } };
+    expect(() => encodeManifest(byHand)).toThrow("vital 12 is confirmedBy: say it there");
   });
 
   test("carries the HSS form: four zero bytes before the LMS signature", () => {

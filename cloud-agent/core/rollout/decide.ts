@@ -221,7 +221,10 @@ function deviceBlock(
     case "failedBefore":
       return {
         code: standing,
-        reason: `release ${sequence} failed on it before: ${causeWords("failed", device)}`,
+        reason:
+          device.lastFailed?.sequence === sequence
+            ? `release ${sequence} failed on it before: ${causeWords("failed", device)}`
+            : `the image of release ${sequence} is among the last that failed on it`,
       };
     case "failed":
     case "reverted":
@@ -354,7 +357,11 @@ function backWords(isBack: boolean, { ticket }: ReleaseRecord): string {
 
 function progressWords(device: DeviceFacts, sequence: number): string {
   const { download } = device;
-  if (device.runningSequence === sequence) return "; it is on trial";
+  if (device.runningSequence === sequence) {
+    const { fieldMinutesLeft: left } = device;
+    const field = `; it is on trial, waiting for field: a person has to confirm it within ${left} minutes`;
+    return typeof left === "number" ? field : "; it is on trial";
+  }
   if (download === null || download.sequence !== sequence) return "";
   return `; ${download.bytesDone} of ${download.sizeBytes} bytes are there`;
 }

@@ -27,6 +27,8 @@ export function factsOf(device: DeviceRecord): DeviceFacts {
     deferred: device.deferred ?? null,
     penaltyUntilMs: device.penalty?.untilMs ?? null,
     download: device.download,
+    poison: device.poison,
+    fieldMinutesLeft: device.fieldMinutesLeft,
     model: device.birth.model,
     board: device.birth.board,
     classId: device.birth.classId,

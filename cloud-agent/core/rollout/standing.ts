@@ -9,12 +9,13 @@ import { isFloorRefusal, ticketApplies } from "./ticket.ts";
 import type { Cause, DeviceFacts, DeviceProgress, RolloutPolicy } from "./types.ts";
 
 /** Where one device stands in one rollout.
- *  Counted: updated, pending, retrying (as pending), and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
+ *  Counted: updated, pending, retrying and waitingForField (on trial until a person at the device confirms it; both as pending), and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
  *  change of owner, unanswered order). Outside: noImage, newer, belowFloor, failedBefore, takenBack (reverted by
  *  order). */
 export type Standing =
   | "updated"
   | "pending"
+  | "waitingForField"
   | Cause
   | "silent"
   | "deferred"
@@ -49,6 +50,11 @@ export function standingOf(
   // Kept after the device has forgotten it (its journal holds one failure only), or it would get the image for ever.
   if (entry?.cause === "failed" || entry?.cause === "reverted") return entry.cause;
   if (release.sequence < device.floor && !isGoingBack) return "belowFloor";
+  // The trial's own minutes bound it, and the device counts them down.
+  const isWaiting =
+    device.runningSequence === release.sequence && device.slotState === SlotState.Trial;
+  if (isWaiting && typeof device.fieldMinutesLeft === "number" && !isSilent(policy, device, nowMs))
+    return "waitingForField";
   if (isAway(device)) return "away";
   if (isDeferring(policy, release, device, nowMs)) return "deferred";
   if (isDelivered && hasTimedOut(policy, device, entry, nowMs)) return "timedOut";
@@ -128,7 +134,9 @@ function historyOf(
   image: ReleaseImage,
   device: DeviceFacts,
 ): Standing | null {
-  return hasFailed(release, image, device) ? "failedBefore" : null;
+  // It remembers more of them than the last one, which alone it tells the reason of.
+  const isPoison = device.poison?.some((digest) => digestMatches(image, digest));
+  return isPoison || hasFailed(release, image, device) ? "failedBefore" : null;
 }
 
 function outcomeOf(

@@ -103,10 +103,15 @@ function sortIn(
   if (list !== null) list.push(device);
   else count(tally, device, standing, entry);
   if (standing === "updated") seen.updated.push(device);
-  else if (standing === "pending" || standing === "retrying" || standing === "silent") {
+  else if (isOnItsWay(standing) || standing === "silent") {
     seen.others.push(device);
   }
   if (standing === "silent") seen.silent.add(device.serial);
+}
+
+/** On its way, for whatever it waits. */
+function isOnItsWay(standing: Standing): boolean {
+  return standing === "pending" || standing === "retrying" || standing === "waitingForField";
 }
 
 /** The list of a device that is not waited for, null for one that is. */
@@ -256,7 +261,7 @@ function count(
   if (standing === "updated") {
     tally.updated++;
     tally.reachable++;
-  } else if (standing === "pending" || standing === "retrying") {
+  } else if (isOnItsWay(standing)) {
     tally.pending.push(device);
     tally.reachable++;
   } else if (isCause(standing)) {

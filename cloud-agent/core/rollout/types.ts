@@ -1,4 +1,4 @@
-import type { DeviceRecord, NewEvent, ReleaseRecord } from "../records.ts";
+import type { DeviceOrder, DeviceRecord, NewEvent, ReleaseRecord } from "../records.ts";
 import type { Approval } from "./approvals.ts";
 import type { Consent } from "./consent.ts";
 import type { PenaltyPolicy, RolloutPolicy } from "./policyTypes.ts";
@@ -104,6 +104,8 @@ export interface DeviceFacts
     | "lastFailed"
     | "refused"
     | "download"
+    | "poison"
+    | "fieldMinutesLeft"
   > {
   model: string;
   board: string;
@@ -121,7 +123,7 @@ export interface DeviceFacts
   /** end of its time in the penalty box; omitted or null: it is not in it */
   penaltyUntilMs?: number | null;
   /** kind of an order that is not answered yet; no offer until it is */
-  orderPending: "revert" | "sunset" | "wipe" | null;
+  orderPending: DeviceOrder["kind"] | null;
 }
 
 /** A vitals row as stored; the serial is the key it stands under. */

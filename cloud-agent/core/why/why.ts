@@ -142,6 +142,8 @@ function presentFacts(device: DeviceFacts, rollouts: RolloutRecord[], nowMs: num
     now(seen),
     now(`Runs release ${device.runningSequence} (${state}), floor ${device.floor}.`),
   ];
+  if (typeof device.fieldMinutesLeft === "number")
+    facts.push(now(`Waits for a person in the field, ${device.fieldMinutesLeft} minutes more.`));
   for (const rollout of rollouts) {
     const wave = rollout.assigned[device.serial];
     const place = wave === undefined ? "no wave" : waveWords(rollout, wave);

@@ -24,6 +24,7 @@ import { deviceView } from "../views.ts";
 import { certificateRoutes } from "./certificates.ts";
 import { explainRoutes } from "./explain.ts";
 import { exportRoutes } from "./export.ts";
+import { fieldOrderRoutes } from "./fieldOrders.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
 import { sunsetRoutes } from "./sunset.ts";
 
@@ -50,6 +51,7 @@ export function deviceRoutes(app: Api, deps: ApiDeps): void {
   sunsetRoutes(app, deps);
   maintenanceRoutes(app, deps);
   exportRoutes(app, deps);
+  fieldOrderRoutes(app, deps);
 }
 
 function readRoutes(app: Api, deps: ApiDeps): void {

@@ -25,6 +25,8 @@ export const enum AppEvent {
   /** without a message → whether packed blocks can be taken; with a BLOCK of kind 2 or 3: gives its plain bytes,
    *  block by block, to `put`. @throws Code.PatchMalformed, whatever `put` throws */
   Unpack = 6,
+  /** looks at a trial; given true when its minutes are used up, 2 when a person in the field vouches for it */
+  Judge = 7,
 }
 export type AppHook = (
   event: number,

@@ -91,6 +91,10 @@ export default (k: Kit) =>
           k.part(Part.Wipe)(m);
         }, 300);
         break;
+      case Msg.Confirm:
+      case Msg.ClearPoison:
+        k.part(Part.Overrule)(c, m);
+        break;
       default:
         hook(AppEvent.Order);
     }

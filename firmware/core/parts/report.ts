@@ -1,4 +1,5 @@
 import { Rec } from "../../flash/journal.ts";
+import { fieldLimit } from "../../protocol/limits.ts";
 import { Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { otherOf, readSlots, slotOf } from "../slots.ts";
@@ -25,7 +26,10 @@ export default (k: Kit) =>
       7: c.life[2],
       8: k.resetReason,
     };
-    if (failed) i[9] = [failed[0], failed[1], failed[2], failed[4], failed[5], failed[6]];
+    if (failed) {
+      i[9] = [failed[0], failed[1], failed[2], failed[4], failed[5], failed[6]];
+      if (failed[7]) i[24] = failed[7];
+    }
     if (download) i[10] = [download[0], download[5], download[1]];
     i[11] = c.life[0];
     i[12] = process.version;
@@ -33,6 +37,7 @@ export default (k: Kit) =>
     i[14] = slots[4];
     if (c.refusal) i[15] = c.refusal;
     if (c.bad) i[16] = c.bad;
+    if (k.state === SlotState.Trial && ((running![7] || {}) as any)[fieldLimit]) i[20] = slots[6];
     if (BOARD.wifi && k.off) i[27] = k.off;
     const gathered = c.app(AppEvent.Report, c, i) || [{}, {}];
     return [Msg.CheckIn, i, gathered[0], gathered[1]];

@@ -1,6 +1,7 @@
 import { Rec } from "../../flash/journal.ts";
-import type { Code } from "../../protocol/errors.ts";
-import { failTextCharsMax } from "../../protocol/limits.ts";
+import type { Bytes } from "../../hal/hal.ts";
+import { Code } from "../../protocol/errors.ts";
+import { failTextCharsMax, poisonBytesMax } from "../../protocol/limits.ts";
 import { SlotState } from "../../protocol/messages.ts";
 import { waitingKeySet } from "../keySet.ts";
 import type { Kit } from "../kit.ts";
@@ -23,16 +24,22 @@ export default (k: Kit): State => {
     note(code, text) {
       const slots = readSlots(k);
       const s = slotOf(slots, slots[0]);
-      if (s)
-        k.put(Rec.Failed, [
-          s[0],
-          k.cut(s[3], 0, 8),
-          code,
-          k.boot[0],
-          text.slice(0, failTextCharsMax),
-          k.resetReason,
-          k.log,
-        ]);
+      if (!s) return;
+      const id = k.cut(s[3], 0, 8);
+      const poison: Bytes | "" = (k.get(Rec.Failed) || [])[7] || "";
+      k.put(Rec.Failed, [
+        s[0],
+        id,
+        code,
+        k.boot[0],
+        text.slice(0, failTextCharsMax),
+        k.resetReason,
+        k.log,
+        // A slot whose bits went is no fault of the image's: the same one mends it.
+        code === Code.SlotCrc
+          ? poison
+          : k.h.cat([id, poison.length < poisonBytesMax ? poison : k.cut(poison as Bytes, 0, 24)]),
+      ]);
     },
     confirm() {
       const next = readSlots(k);

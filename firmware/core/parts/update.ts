@@ -90,7 +90,7 @@ export default (k: Kit) =>
     const begin = (plan: Plan) => {
       const slots = readSlots(k);
       const running = slotOf(slots, slots[0]);
-      const last = k.get(Rec.Failed);
+      const poison = (k.get(Rec.Failed) || [])[7] || "";
       const battery = BOARD.batteryMv;
       const slot = BOARD.single || slots[0] === 2 ? 0 : otherOf(slots);
       const ticket = plan[8] === null ? 0 : 1;
@@ -99,9 +99,8 @@ export default (k: Kit) =>
       if (plan[0] !== sequence || (!ticket && running && plan[0] <= running[0]))
         throw Code.SequenceNotNewer;
       if (plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
-      // A slot whose bits went is no fault of the image's: the same one mends it.
-      if (last && last[2] !== Code.SlotCrc && k.same(last[1], k.cut(plan[2], 0, 8)))
-        throw Code.ImagePoisoned;
+      for (let i = 0; i < poison.length; i += 8)
+        if (k.same(k.cut(poison, i, 8), k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
       // Not measured compares as false.
       if (battery! < plan[5]) throw Code.BatteryTooLow;
       if (plan[7] && process.memory().free < plan[7]) throw Code.MemoryTooLow;

@@ -44,6 +44,10 @@ export type CloudMessage =
   | { kind: "keys"; version: number; lengths: number[] }
   /** isOn: true sends the device into local mode for good, false ends that */
   | { kind: "sunset"; orderId: number; isOn: boolean }
+  /** a person in the field says that this release on trial is well */
+  | { kind: "confirm"; orderId: number; sequence: number }
+  /** digest: first 8 bytes of an image that may be taken again */
+  | { kind: "clearPoison"; orderId: number; digest: Uint8Array }
   | { kind: "no"; code: Code; what: number; sequence: number };
 
 /** Encodes a message to a device. */
@@ -72,6 +76,10 @@ export function cloudItems(m: CloudMessage): CborValue[] {
       return [Msg.Keys, m.version, m.lengths];
     case "sunset":
       return [Msg.Sunset, m.orderId, m.isOn ? 1 : 0];
+    case "confirm":
+      return [Msg.Confirm, m.orderId, m.sequence];
+    case "clearPoison":
+      return [Msg.ClearPoison, m.orderId, m.digest];
     case "no":
       return [Msg.No, m.code, m.what, m.sequence];
   }
@@ -169,6 +177,22 @@ const decoders: Record<number, (items: unknown[]) => CloudMessage> = {
       kind: "sunset",
       orderId: wireUint("SUNSET order", items[1]),
       isOn: wireUint("SUNSET state", items[2], 1) === 1,
+    };
+  },
+  [Msg.Confirm]: (items) => {
+    wireShape("CONFIRM", items, Msg.Confirm, 3);
+    return {
+      kind: "confirm",
+      orderId: wireUint("CONFIRM order", items[1]),
+      sequence: wireUint("CONFIRM sequence", items[2]),
+    };
+  },
+  [Msg.ClearPoison]: (items) => {
+    wireShape("CLEAR-POISON", items, Msg.ClearPoison, 3);
+    return {
+      kind: "clearPoison",
+      orderId: wireUint("CLEAR-POISON order", items[1]),
+      digest: wireBytes("CLEAR-POISON digest", items[2], 8),
     };
   },
   [Msg.No]: (items) => {

@@ -6,12 +6,21 @@ import {
   failTextCharsMax,
   metricNameCharsMax,
   metricsMax,
+  poisonBytesMax,
   settingsMax,
 } from "../limits.ts";
 import { Msg, type SlotState } from "../messages.ts";
 import { type CborDecoded, type CborMap, type CborValue, encode } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
-import { wireArray, wireBytes, wireInt, wireShape, wireText, wireUint } from "./wire.ts";
+import {
+  wireArray,
+  wireBytes,
+  wireBytesUpTo,
+  wireInt,
+  wireShape,
+  wireText,
+  wireUint,
+} from "./wire.ts";
 
 export interface CheckInInfo {
   runningSequence: number;
@@ -37,6 +46,10 @@ export interface CheckInInfo {
   joinsFailed: { code: number; count: number } | null;
   /** true after a sunset order: the device goes on alone and checks in once a day */
   isSunset: boolean;
+  /** uptime that the trial still has for a person in the field to confirm it, minutes; absent: none is waited for */
+  fieldMinutesLeft?: number;
+  /** images that it never takes again by itself, newest first, each by 8 bytes of its digest; absent: none */
+  poison?: Uint8Array[];
 }
 
 /** The last image that failed, and how its last start ended. */
@@ -200,14 +213,17 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
     otherValid: uint(6, "other valid", 1) === 1,
     nextCheckInS: uint(7, "next check-in"),
     resetReason: uint(8, "reset reason", 99),
-    failed: failed && {
-      sequence: wireUint("failed sequence", failed[0]),
-      digest: wireBytes("failed digest", failed[1], 8),
-      code: wireUint("failed code", failed[2], 999),
-      text: wireText("failed text", failed[3], failTextCharsMax),
-      resetReason: wireUint("failed reset reason", failed[4], 99),
-      log: wireText("failed log", failed[5], failLogCharsMax),
-    },
+    // Sequence 0 is a failure that was forgiven.
+    failed: failed?.[0]
+      ? {
+          sequence: wireUint("failed sequence", failed[0]),
+          digest: wireBytes("failed digest", failed[1], 8),
+          code: wireUint("failed code", failed[2], 999),
+          text: wireText("failed text", failed[3], failTextCharsMax),
+          resetReason: wireUint("failed reset reason", failed[4], 99),
+          log: wireText("failed log", failed[5], failLogCharsMax),
+        }
+      : null,
     download: download && {
       sequence: wireUint("download sequence", download[0]),
       bytesDone: wireUint("download done", download[1]),
@@ -227,7 +243,18 @@ function readInfo(info: Map<unknown, CborDecoded>): CheckInInfo {
       count: wireUint("joins failed count", joins[1]),
     },
     isSunset: uint(25, "sunset", 1) === 1,
+    fieldMinutesLeft: info.has(20) ? uint(20, "minutes left for the field") : undefined,
+    poison: readPoison(info.get(24)),
   };
+}
+
+/** Digests of 8 bytes each, one after the other. */
+function readPoison(value: unknown): Uint8Array[] | undefined {
+  if (value === undefined) return undefined;
+  const bytes = wireBytesUpTo("info poison", value, poisonBytesMax);
+  if (bytes.length % 8 !== 0)
+    throw new CodedError(Code.MessageMalformed, "info poison: expected digests of 8 bytes");
+  return Array.from({ length: bytes.length / 8 }, (_, i) => bytes.slice(i * 8, i * 8 + 8));
 }
 
 /** Codes by name of setting; what is not of that form is left out, because it must not cost the device its session. */
@@ -299,6 +326,8 @@ function encodeCheckIn({ info, values }: CheckIn): Uint8Array {
   if (refusals.length > 0) fields.set(23, new Map(refusals));
   if (joinsFailed) fields.set(27, [joinsFailed.code, joinsFailed.count]);
   if (info.isSunset) fields.set(25, 1);
+  if (info.fieldMinutesLeft !== undefined) fields.set(20, info.fieldMinutesLeft);
+  if (info.poison) fields.set(24, new Uint8Array(info.poison.flatMap((id) => [...id])));
   const vitals = new Map<number, CborValue>();
   for (const [key, name, triple] of vitalNames) {
     const value = values[name];

@@ -1,7 +1,7 @@
 /** The SUIT manifest of SPEC.md §6: types, numbers and the writing side. Reading is suitVerify.ts. */
 import { createHash } from "node:crypto";
 import { Code } from "../errors.ts";
-import { envelopeBytesMax, limitsMax } from "../limits.ts";
+import { envelopeBytesMax, fieldLimit, limitsMax } from "../limits.ts";
 import { type CborValue, encode, Tagged } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
 import { type Signer, signSign1 } from "./cose.ts";
@@ -38,6 +38,8 @@ export interface Manifest {
   batteryMinMv: number;
   /** least and greatest value of vitals on trial, by their number in SPEC.md §4.2; null = no bound */
   limits: Record<number, readonly [number | null, number | null]> | null;
+  /** "field": a person at the device has to vouch for it; then no answer of the agent is asked for */
+  confirmedBy: "agent" | "field";
   /** interpreter variables that must be free to start the update; 0 means any */
   freeVariables: number;
   /** set in a downgrade ticket: the floor of the devices that may take it */
@@ -49,6 +51,7 @@ type Optional =
   | "trialMinutes"
   | "batteryMinMv"
   | "limits"
+  | "confirmedBy"
   | "freeVariables"
   | "downgradeFrom"
   | "text";
@@ -118,6 +121,10 @@ export const TextKey = {
   disposal: -5,
 } as const;
 
+/** A release that is confirmed by a person in the field says so among its vitals limits, as a count of such persons that
+ *  has to be 1: limits are passed on as they are, so the profile of the manifest needs nothing new. */
+const fieldWord: NonNullable<Manifest["limits"]> = { [fieldLimit]: [1, null] };
+
 /** Reporting policies as in the published examples: all events for a condition, failure for a directive. */
 const reportAll = 15;
 const reportFailure = 2;
@@ -136,7 +143,8 @@ export function encodeManifest(input: ManifestInput): Uint8Array {
   ]);
   if (input.trialMinutes !== undefined) parameters.set(Parameter.trialMinutes, input.trialMinutes);
   if (input.batteryMinMv !== undefined) parameters.set(Parameter.batteryMinMv, input.batteryMinMv);
-  if (input.limits) parameters.set(Parameter.limits, limitsMap(input.limits));
+  const limits = { ...input.limits, ...(input.confirmedBy === "field" ? fieldWord : {}) };
+  if (Object.keys(limits).length > 0) parameters.set(Parameter.limits, limitsMap(limits));
   if (input.freeVariables) parameters.set(Parameter.freeVariables, input.freeVariables);
   if (typeof input.downgradeFrom === "number")
     parameters.set(Parameter.downgradeFrom, input.downgradeFrom);
@@ -230,6 +238,8 @@ function checkLimits(limits: NonNullable<Manifest["limits"]>): void {
   checkRange("vitals with limits", vitals.length, 1, limitsMax);
   for (const [vital, range] of vitals) {
     checkRange("vital", Number(vital), 1, 255);
+    if (Number(vital) === fieldLimit)
+      throw new RangeError(`manifest: vital ${vital} is confirmedBy: say it there`);
     for (const end of range) {
       if (end !== null) checkRange(`limit of vital ${vital}`, end, -0x80000000, 0x7fffffff);
     }

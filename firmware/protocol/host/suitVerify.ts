@@ -1,7 +1,7 @@
 /** Reading signed envelopes on the host: signatures, then the profile (suitProfile.ts), then what people read. */
 import { createHash } from "node:crypto";
 import { Code } from "../errors.ts";
-import { trialMinutesDefault } from "../limits.ts";
+import { fieldLimit, trialMinutesDefault } from "../limits.ts";
 import { type CborDecoded, type CborKey, compareBytes, decode, encode } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
 import {
@@ -199,6 +199,8 @@ export function manifestOf(manifestBytes: Uint8Array, receiver: Receiver): Omit<
   const { members, parameters } = evaluate(manifestBytes, receiver);
   const count = (key: number) => (parameters[key] || 0) as number;
   const downgradeFrom = parameters[Parameter.downgradeFrom];
+  const { [fieldLimit]: fieldWord, ...vitals } = (parameters[Parameter.limits] || {}) as object &
+    Record<number, readonly [number | null, number | null]>;
   return {
     sequence: members[Key.sequence] as number,
     vendorId: parameters[Parameter.vendor] as Uint8Array,
@@ -209,7 +211,8 @@ export function manifestOf(manifestBytes: Uint8Array, receiver: Receiver): Omit<
     interpreter: (parameters[Parameter.interpreter] as unknown[]).map(String) as [string, string],
     trialMinutes: count(Parameter.trialMinutes) || trialMinutesDefault,
     batteryMinMv: count(Parameter.batteryMinMv),
-    limits: (parameters[Parameter.limits] || null) as Manifest["limits"],
+    limits: Object.keys(vitals).length > 0 ? vitals : null,
+    confirmedBy: fieldWord ? "field" : "agent",
     freeVariables: count(Parameter.freeVariables),
     downgradeFrom: isCount(downgradeFrom) ? downgradeFrom : null,
   };

@@ -1,19 +1,24 @@
 import type { Kit } from "../../core/kit.ts";
 import { readSlots, slotOf } from "../../core/slots.ts";
 import { Code } from "../../protocol/errors.ts";
+import { fieldLimit } from "../../protocol/limits.ts";
 import type { App } from "../app.ts";
 
-/** Judges an image on trial: vitals inside the manifest's limits, a time of calm since the agent answered, and the app well.
+/** Judges an image on trial: vitals inside the manifest's limits, a time of calm since the agent answered, or the word of a
+ *  person in the field where the manifest asks for that, and the app well.
  *  @returns (app, vitals as in CHECKIN since the agent's last answer, uptime in ms from which it may be confirmed or 0 while
- *  the agent has not answered, whether the trial's minutes are used up) → [Code.Ok, ""] to confirm, [code, text] to give it
- *  up, null to go on
+ *  the agent has not answered, true when the trial's minutes are used up or 2 for the field's word) → [Code.Ok, ""] to
+ *  confirm, [code, text] to give it up, null to go on
  *  Source: SPEC.md §9 */
 export default (k: Kit) =>
-  (app: App, vitals: any, confirmAtMs: number, isOver: boolean): [Code, string] | null => {
+  (app: App, vitals: any, confirmAtMs: number, word?: boolean | 2): [Code, string] | null => {
     const slots = readSlots(k);
     const limits = (slotOf(slots, slots[0]) as any)[7] || {};
-    let lacks = confirmAtMs ? "" : "no answer of the agent";
-    if (k.h.ms() < confirmAtMs) lacks = "too short a calm";
+    let lacks = "";
+    if (limits[fieldLimit]) {
+      if (word !== 2) lacks = "nobody confirmed it in the field";
+    } else if (k.h.ms() < confirmAtMs) lacks = "too short a calm";
+    else if (!confirmAtMs) lacks = "no answer of the agent";
     for (const number in limits) {
       const value = vitals[number];
       // What this board does not measure is not judged.
@@ -33,7 +38,7 @@ export default (k: Kit) =>
     if (!lacks) {
       const well = app.healthy ? app.healthy() : true;
       if (well === true) return [Code.Ok, ""];
-      if (isOver) return [Code.TrialUnhealthy, well || "healthy() said no"];
+      if (word === true) return [Code.TrialUnhealthy, well || "healthy() said no"];
     }
-    return isOver ? [Code.TrialDeadline, lacks] : null;
+    return word === true ? [Code.TrialDeadline, lacks] : null;
   };

@@ -10,6 +10,7 @@ import {
   withApiFlags,
   writeReply,
 } from "../api/client.ts";
+import { registerOrders } from "./orders.ts";
 import { registerWhy } from "./why.ts";
 
 interface Device {
@@ -37,12 +38,13 @@ Examples:
   $ fleetling device maintenance PUCK-0042 --end
 `;
 
-/** Adds `fleetling device list | why | maintenance | export | erase`. */
+/** Adds `fleetling device list | why | maintenance | export | erase | confirm | clear-poison`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
   registerWhy(device);
   registerMaintenance(device);
   registerData(device);
+  registerOrders(device);
   withApiFlags(device.command("list"))
     .description("Devices with their presence: online, late, offline, or unwatched")
     .option("--offline", "only those that broke their promise to come again")

@@ -26,6 +26,8 @@ Example:
   signs it all the same, and is logged.
   Names that the next build keeps go into the folder names/ beside the file: keep both together.
   --limit may be repeated; a vital outside ends the trial: --limit "batteryMv>=2100" --limit "memoryUsedPermille<=900"
+  --confirmed-by field: a person at the device has to vouch for it (a button of the app's, or
+  POST /v1/devices/SERIAL/confirm) before its --trial-minutes are over, or it is taken back.
   A release that leaves out --support-until, --end-of-life or --disposal is signed with a warning.
   Where the key set asks for more than one signature, others add theirs: fleetling release add-signature
 
@@ -66,6 +68,7 @@ export function register(program: Command): void {
       (text: string, before: string[]) => [...before, text],
       [],
     )
+    .option("--confirmed-by <who>", "agent or field: who vouches for it on trial", "agent")
     .option("--support-until <date>", "ISO date")
     .option("--end-of-life <date>", "ISO date")
     .option("--disposal <text>", "how to dispose of the product")

@@ -21,6 +21,7 @@ export interface Flags {
   trialMinutes?: string;
   batteryMv?: string;
   limit: string[];
+  confirmedBy?: string;
   supportUntil?: string;
   endOfLife?: string;
   disposal?: string;
@@ -88,6 +89,7 @@ export function releaseInput(builds: BuildFolder[], flags: Flags): ReleaseInput 
     trialMinutes: optional("--trial-minutes", flags.trialMinutes, 1),
     batteryMinMv: optional("--battery-mv", flags.batteryMv, 0),
     limits: readLimits(flags.limit),
+    confirmedBy: confirmer(flags.confirmedBy ?? "agent"),
     unchecked: unchecked(flags),
   };
 }
@@ -144,4 +146,9 @@ function day(name: string, text: string | undefined): string | undefined {
 export function inputError(object: string, expected: string, found: string): ToolError {
   const next = "See fleetling release sign --help.";
   return new ToolError("RELEASE_INPUT", { object, expected, found, next });
+}
+
+function confirmer(text: string): "agent" | "field" {
+  if (text === "agent" || text === "field") return text;
+  throw inputError("--confirmed-by", "agent or field", text);
 }

@@ -43,6 +43,8 @@ export interface ReleaseInput extends ManifestText {
   batteryMinMv?: number;
   /** vitals that a trial has to keep */
   limits?: Manifest["limits"];
+  /** who ends its trial well; default the agent's answer */
+  confirmedBy?: Manifest["confirmedBy"];
   /** who had it signed without trying an update, and why; omitted: it was tried */
   unchecked?: { person: string; reason: string };
   onProgress?: LeafProgress;
@@ -122,6 +124,7 @@ function manifestOf(input: ReleaseInput, image: ReleaseInput["images"][number]):
     trialMinutes: input.trialMinutes,
     batteryMinMv: input.batteryMinMv,
     limits: input.limits,
+    confirmedBy: input.confirmedBy,
     text: { version, type, notes, supportUntil, endOfLife, disposal },
   });
 }

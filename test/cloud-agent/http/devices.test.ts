@@ -66,6 +66,8 @@ describe("reading devices", () => {
       settingsRevision: 0,
       settingsRefused: {},
       isSunset: false,
+      fieldMinutesLeft: null,
+      poison: [],
       wantedSettings: null,
       lastFailed: null,
       refused: null,

@@ -35,6 +35,16 @@ describe("what a device gets next", () => {
     ["failedBefore", { lastFailed: failed }, /failed on it before: crashed at boot, "TypeError"/],
     ["deferred", { refused: { sequence: 7, code: Code.BatteryTooLow } }, /battery too low for now/],
     [
+      "offered",
+      { runningSequence: 7, runningDigest: "77".repeat(8), slotState: 1, fieldMinutesLeft: 12 },
+      /it is on trial, waiting for field: a person has to confirm it within 12 minutes/,
+    ],
+    [
+      "failedBefore",
+      { poison: ["77".repeat(8)] },
+      /the image of release 7 is among the last that failed on it/,
+    ],
+    [
       "alreadyRunning",
       { runningSequence: 7, runningDigest: "77".repeat(8) },
       /runs release 7 already/,

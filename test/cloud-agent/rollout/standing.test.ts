@@ -39,3 +39,45 @@ describe("a device in recovery that was offered the release", () => {
     expect(standingOf(policy, releaseOf(), stuck, entry, late)).toBe("timedOut");
   });
 });
+
+describe("a device that has the release on trial until a person in the field confirms it", () => {
+  const facts = factsFor(1, "puckjs");
+  const { policy } = rolloutRecord("r");
+  const stands = (changes: Partial<DeviceFacts>, at = nowMs) =>
+    standingOf(
+      policy,
+      releaseOf(),
+      {
+        ...{ ...facts, runningSequence: newSequence, slotState: SlotState.Trial, lastSeenMs: at },
+        ...{ fieldMinutesLeft: 30, ...changes },
+      },
+      entry,
+      at,
+    );
+  const late = nowMs + policy.deviceTimeoutMs + 1000;
+
+  it("is waiting for field, also while the order to confirm it is on its way", () => {
+    expect(stands({})).toBe("waitingForField");
+    expect(stands({ orderPending: "confirm" })).toBe("waitingForField");
+  });
+  it("does not time out by the rollout's clock: its trial's own minutes bound it", () => {
+    expect(stands({}, late)).toBe("waitingForField");
+    expect(stands({ fieldMinutesLeft: null }, late)).toBe("timedOut");
+  });
+  it("is silent when it stops to say so", () => {
+    const lastSeenMs = nowMs - policy.silentMs - 1000;
+    expect(stands({ lastSeenMs })).not.toBe("waitingForField");
+  });
+});
+
+describe("a device that still remembers the image as one that failed", () => {
+  it("has failed before, whichever failed last", () => {
+    const poison = ["00".repeat(8), releaseOf().images[0]!.digest.slice(0, 16)];
+    const { policy } = rolloutRecord("r");
+    const device = { ...factsFor(1, "puckjs"), lastFailed: null };
+    expect(standingOf(policy, releaseOf(), { ...device, poison }, undefined, nowMs)).toBe(
+      "failedBefore",
+    );
+    expect(standingOf(policy, releaseOf(), device, undefined, nowMs)).not.toBe("failedBefore");
+  });
+});
