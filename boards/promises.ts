@@ -12,3 +12,8 @@ export const singlePromise =
   "An update is taken by the core alone, over the line; no image overwrites itself. From its first byte to its last " +
   "there is no image: a cut at any moment leaves the core, which takes the update again. Never bricked, but there is " +
   "nothing to fall back to.";
+
+export const fixedPromise =
+  "Software is replaced only by writing the board again at the cable, as the factory does: no update over the air or " +
+  "in the field, and an offer is refused without a write. Identity, claim, settings, journal and wipe bear a cut at " +
+  "any moment.";

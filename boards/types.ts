@@ -15,8 +15,9 @@ export interface Board {
   /** what the driver refuses to write, in silence; absolute, `to` is exclusive; empty = nothing */
   protectedRanges: readonly { from: number; to: number }[];
   plan: FlashPlan;
-  /** "anywhere" = also while an image runs; "cable" = by the core alone, over the line of serialPort */
-  updates: "anywhere" | "cable";
+  /** "anywhere" = also while an image runs; "cable" = by the core alone, over the line of serialPort; "never" = only by
+   *  writing the board again, as the factory does */
+  updates: "anywhere" | "cable" | "never";
   /** what an interrupted or bad update leaves, in words that hold */
   promise: string;
   /** SHA-256 and AES-CTR of the interpreter; copies = a text in flash is copied to the stack to be hashed */
@@ -43,6 +44,8 @@ export interface Board {
   /** pins that the board has a use for, by what they are for; empty = none */
   pins: Record<string, string>;
   watchdog: boolean;
+  /** expression that keeps a watchdog of the chip's own quiet inside long work; absent = E.kickWatchdog(), where `watchdog` */
+  feed?: string;
   /** test builds on the real interpreter: vitals also tell variables in use, now and at most */
   probe?: boolean;
   /** ways to a prompt that are open until the core closes them */
@@ -74,12 +77,12 @@ export interface Endurance {
 
 /** Page numbers, relative to flashStart; all counts in pages. `slots` = identity + slots + journal.
  *  - ab: two slots; one is written while the other one runs
- *  - single: one slot, written by the core while nothing runs */
-export type FlashPlan = AbPlan | SinglePlan;
+ *  - single: one slot, written by the core while nothing runs
+ *  - fixed: no slot that could be written; identity, image and core stand together and are never erased
+ *  Pages below zero lie before Storage, where only flash that the interpreter leaves alone may be named. */
+export type FlashPlan = AbPlan | SinglePlan | FixedPlan;
 
 interface Areas {
-  slotAPage: number;
-  slotPages: number;
   journalPage: number;
   /** pages of one journal half; the journal has two halves, so it takes twice this */
   journalHalfPages: number;
@@ -88,27 +91,44 @@ interface Areas {
   totalPages: number;
 }
 
-export interface AbPlan extends Areas {
+interface Slotted extends Areas {
+  slotAPage: number;
+  slotPages: number;
+}
+
+export interface AbPlan extends Slotted {
   kind: "ab";
   slotBPage: number;
 }
 
-export interface SinglePlan extends Areas {
+export interface SinglePlan extends Slotted {
   kind: "single";
 }
 
-/** A board that Fleetling does not run on, with the facts that decide it. */
-export interface ListedBoard {
-  id: string;
-  name: string;
-  chip: string;
-  variables: number;
-  /** why there is no plan, in numbers */
-  reason: string;
-  sources: Record<string, string>;
+/** File `core` begins in page 0 (corePage 0) and holds identity and image too; `.boot0` ends before the header of file
+ *  `slots`, which is the journal alone and fills Storage to the last byte. */
+export interface FixedPlan extends Areas {
+  kind: "fixed";
+  /** place of the image in page 0, bytes */
+  imageAt: number;
+  imageBytes: number;
 }
 
-/** First pages of a plan's slots, slot A first. */
-export function slotStartPages(plan: FlashPlan): number[] {
-  return plan.kind === "ab" ? [plan.slotAPage, plan.slotBPage] : [plan.slotAPage];
+type Planned = Pick<Board, "plan" | "pageBytes">;
+
+/** Addresses of a board's images relative to flashStart, slot A first. */
+export function slotAddresses({ plan, pageBytes }: Planned): number[] {
+  if (plan.kind === "fixed") return [plan.imageAt];
+  const pages = plan.kind === "ab" ? [plan.slotAPage, plan.slotBPage] : [plan.slotAPage];
+  return pages.map((page) => page * pageBytes);
+}
+
+/** Most bytes of an image. */
+export function slotBytesOf({ plan, pageBytes }: Planned): number {
+  return plan.kind === "fixed" ? plan.imageBytes : plan.slotPages * pageBytes;
+}
+
+/** The first page that belongs to the firmware: below zero where it has flash before Storage. */
+export function firstPageOf(plan: FlashPlan): number {
+  return Math.min(0, plan.journalPage, plan.kind === "fixed" ? 0 : plan.slotAPage);
 }

@@ -5,6 +5,7 @@ import { decodeSignedKeySet, encodeSignedKeySet } from "../../firmware/protocol/
 import { changeDocument } from "../../firmware/protocol/host/keysetChange.ts";
 import { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
+import { isFixed } from "./boards.ts";
 import type { DeviceRecord } from "./records.ts";
 import type { ReleaseKeys } from "./releaseKeys.ts";
 
@@ -55,6 +56,8 @@ export async function nextKeySet(tx: Tx, device: DeviceRecord): Promise<OfferedK
   // A core without its slot's framework takes releases only.
   if (keySetVersion === undefined || slotState === SlotState.Recovery) return null;
   if (lifecycle === Lifecycle.Wiping || lifecycle === Lifecycle.Retired) return null;
+  // It judges no releases.
+  if (isFixed(device.birth.board)) return null;
   const version = keySetVersion + 1;
   const set = await keySetOf(tx, version);
   if (set === null || keySetNews?.version !== version) return set;

@@ -14,6 +14,7 @@ import { Part } from "./parts.ts";
 import { noSlots } from "./slots.ts";
 
 declare const require: (name: string) => any;
+declare const global: any;
 
 /** `.boot0`: runs at every start, never loops, always ends in a slot or in recovery.
  *  Consoles first: until they are closed, anyone in range can read the keys in one line. */
@@ -62,8 +63,8 @@ declare const require: (name: string) => any;
       if (BOARD.probe && k.state !== SlotState.Trial) k.part(Part.State).note(code, text);
       end(code, text, k.boot[2] + 1);
     },
-    // On purpose: what failed before it is not the next image's.
-    restart: (code) => end(code, "", 0),
+    // On purpose: what failed before it is not the next image's. A probe build hands on what its core has measured.
+    restart: (code) => end(code, BOARD.probe && BOARD.cable ? "" + global.PROBE : "", 0),
   };
   process.on("uncaughtException", (e: unknown) => k.crash(Code.TrialCrashed, "" + e));
 

@@ -9,6 +9,8 @@ import type { State } from "./parts/state.ts";
 import { Part } from "./parts.ts";
 import { type BootRecord, countBoot, leaveSlot, readSlots, slotOf } from "./slots.ts";
 
+declare const global: any;
+
 /** Counts the start, ends a trial that is over, and sets `k.image` to what is to run; "" = recovery.
  *  Source: SPEC.md §8 */
 export function decideBoot(k: Kit): void {
@@ -26,6 +28,7 @@ export function decideBoot(k: Kit): void {
         ? ResetReason.Crash
         : ResetReason.Software;
   k.log = before[5] || "";
+  if (BOARD.probe && BOARD.cable) global.PROBE = +before[4];
   if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
   k.log = "";
   // Persisted before the random source is used: no number of an earlier start comes again.
@@ -46,6 +49,8 @@ export function decideBoot(k: Kit): void {
       return;
     }
     (k.part(Part.State) as State).note(Code.SlotCrc, "");
+    // Nothing could bring it back, so it is looked at again at the next start.
+    if (BOARD.fixed) return;
     const next = leaveSlot(slots);
     next[i + 1] = null;
     k.put(Rec.Slots, next);

@@ -20,6 +20,9 @@ export const enum Part {
   Overrule = 17,
 }
 
+/** Parts that judge and write an image: a board whose image is fixed has none of them. */
+export const imageParts: Part[] = [Part.Suit, Part.Lms, Part.Signed, Part.Check];
+
 /** Parts that run so seldom that they are stored packed (heatshrink): about a fifth smaller, and their text is in RAM
  *  while they run. Nothing that runs at a check-in, inside an update's blocks or beside LMS belongs here. */
 export const coldParts: Part[] = [Part.Suit, Part.Wipe, Part.Recovery, Part.LmsSign, Part.Overrule];

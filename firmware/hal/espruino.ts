@@ -16,7 +16,7 @@ export function espruinoHal(): Hal {
   const storage = require("Storage");
   const hash: (data: Bytes | string) => ArrayBuffer = BOARD.sha256
     ? require("crypto").SHA256
-    : makeSha256(() => BOARD.watchdog && E.kickWatchdog());
+    : makeSha256(() => BOARD.feed);
   const read = (addr: number, len: number): Bytes => flash.read(len, BOARD.flashStart + addr);
   /** Runs op, checks the result, and once more when it did not take: programming the same again is allowed. */
   const twice = (op: () => void, took: () => boolean, code: Code) => {
@@ -59,9 +59,12 @@ export function espruinoHal(): Hal {
       );
     },
     text: (addr, len) =>
-      addr < BOARD.core
-        ? storage.read("slots", addr - 32, len)
-        : storage.read("core", addr - BOARD.core - 32, len),
+      // Before Storage there are no files; the chip reads its flash as memory.
+      BOARD.slotA < 0 && addr < 0
+        ? E.memoryArea(BOARD.flashStart + addr, len)
+        : addr < BOARD.core
+          ? storage.read("slots", addr - 32, len)
+          : storage.read("core", addr - BOARD.core - 32, len),
     run: global.eval,
     ms: () => getTime() * 1000,
     after: setTimeout as Hal["after"],

@@ -5,8 +5,8 @@ declare const E: {
   CRC32(data: unknown): number;
   reboot(): void;
   setConsole(device: null, options: { force: boolean }): void;
+  memoryArea(addr: number, len: number): string;
   enableWatchdog(seconds: number, auto: boolean): void;
-  kickWatchdog(): void;
 };
 declare const AES: { encrypt(data: unknown, key: unknown, options: object): ArrayBuffer };
 declare function getTime(): number;
@@ -21,6 +21,7 @@ declare const BOARD: {
   flashStart: number;
   pageBytes: number;
   writeUnitBytes: number;
+  /** below zero: before Storage */
   slotA: number;
   slotB: number;
   slotBytes: number;
@@ -37,9 +38,13 @@ declare const BOARD: {
   shaCopies: boolean;
   /** one slot: what runs is given up before another is written */
   single: boolean;
+  /** the image stands beside the core and is never written: no slot, no update */
+  fixed: boolean;
   /** updates are taken by the core alone, over the line */
   cable: boolean;
   watchdog: boolean;
+  /** keeps the watchdog quiet */
+  feed: unknown;
   /** joins a Wi-Fi network by itself */
   wifi: boolean;
   probe: boolean;

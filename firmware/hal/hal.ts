@@ -17,13 +17,13 @@ export interface Hal {
   crc(data: Bytes | string): number;
   /** AES-128-CTR from counter zero over data; a key is for one message. Only called where the board has it. */
   aes(key: Bytes, data: Bytes): Bytes;
-  /** Flash addresses count from the start of Storage. */
+  /** Flash addresses count from the start of Storage; below zero they lie before it. */
   read(addr: number, len: number): Bytes;
   /** Whole write units only; reads back. @throws Code.FlashUnaligned, Code.FlashWrite */
   write(addr: number, data: Bytes): void;
   /** Erases the page that begins at addr; reads back. @throws Code.FlashErase */
   erase(addr: number): void;
-  /** Text in file `slots` or `core`, in place where the chip allows it. */
+  /** Text in file `slots` or `core`, or before Storage, in place where the chip allows it. */
   text(addr: number, len: number): string;
   /** Evaluates a text globally and returns its value. */
   run(text: string): unknown;

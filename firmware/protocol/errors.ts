@@ -88,7 +88,7 @@ export const enum Code {
   WipeInProgress = 218,
   OutOfMemory = 219,
 
-  UpdateByCableOnly = 225,
+  SoftwareFixed = 225,
   UpdateInCore = 226,
   WifiFailed = 227,
   WifiRefused = 228,

@@ -73,7 +73,7 @@ export default (k: Kit, makeApp: () => App): void => {
             k.put(Rec.Life, client.life);
           }
         }
-        if (k.state === SlotState.Trial) {
+        if (!BOARD.fixed && k.state === SlotState.Trial) {
           if (!confirmAtMs) {
             let calmMs = client.life[2]! * 1000;
             if (calmMs < trialCalmMsMin) calmMs = trialCalmMsMin;
@@ -86,7 +86,7 @@ export default (k: Kit, makeApp: () => App): void => {
         gathered = fresh;
         break;
       case AppEvent.Judge: {
-        if (k.state !== SlotState.Trial) return;
+        if (BOARD.fixed || k.state !== SlotState.Trial) return;
         const vitals = on(AppEvent.Report, client)[0];
         const found = slotPart(k, SlotPart.Trial)(app, vitals, confirmAtMs, given);
         if (!found) return;
@@ -158,15 +158,15 @@ export default (k: Kit, makeApp: () => App): void => {
         k.part(Part.Client)(client).checkIn();
         break;
       case AppEvent.Ready:
-        return !app.readyToReboot || app.readyToReboot();
+        return BOARD.fixed || !app.readyToReboot || app.readyToReboot();
       case AppEvent.Wipe:
         app.regions.forEach((r) => {
           if (r.clear) r.clear();
         });
         break;
       case AppEvent.Unpack:
-        if (given) slotPart(k, SlotPart.Unpack)(given, put);
-        return true;
+        if (!BOARD.fixed && given) slotPart(k, SlotPart.Unpack)(given, put);
+        return !BOARD.fixed;
     }
   };
   if (BOARD.probe) watchIdle();
@@ -178,7 +178,7 @@ export default (k: Kit, makeApp: () => App): void => {
       k.put(Rec.Life, c.life);
       on(Own.Alone, c);
     }
-    if (k.state !== SlotState.Trial) {
+    if (BOARD.fixed || k.state !== SlotState.Trial) {
       on(AppEvent.Report, c);
       if (minutes === calmMinutes) (k.part(Part.State) as State).calm();
       return;

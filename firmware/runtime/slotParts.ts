@@ -11,6 +11,9 @@ export const enum SlotPart {
   Unpack = 4,
 }
 
+/** Parts that serve updates: a board whose image is fixed has none of them. */
+export const updateSlotParts: SlotPart[] = [SlotPart.Trial, SlotPart.Unpack];
+
 /** Evaluates a part of the running slot and returns what it makes. Keep nothing of it that is not needed. */
 export function slotPart(k: Kit, part: SlotPart): any {
   const table = BOARD.slotParts;

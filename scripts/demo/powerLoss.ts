@@ -1,4 +1,4 @@
-import { slotStartPages } from "../../boards/index.ts";
+import { slotAddresses, slotBytesOf } from "../../boards/index.ts";
 import type { DemoDevice } from "./fleet.ts";
 
 /** Where a power loss strikes. */
@@ -20,9 +20,8 @@ export function losePower(
   moment: Moment,
   say: (text: string) => void,
 ): Promise<void> {
-  const { plan, pageBytes, flashStart } = made.board;
-  const slotB = flashStart + slotStartPages(plan).at(-1)! * pageBytes;
-  const slotEnd = slotB + plan.slotPages * pageBytes;
+  const slotB = made.board.flashStart + slotAddresses(made.board).at(-1)!;
+  const slotEnd = slotB + slotBytesOf(made.board);
   return new Promise((resolve) => {
     let writes = 0;
     const struck = () => {

@@ -4,7 +4,7 @@ import { SimBoard } from "../sim/board/simBoard.ts";
 import { siteWifi } from "../sim/board/wifiLib.ts";
 import { VirtualClock } from "../sim/clock.ts";
 import type { NorFlash } from "../sim/flash/norFlash.ts";
-import { brokerNet, joinCable, joinSerial } from "./carrier.ts";
+import { brokerNet, joinSerial } from "./carrier.ts";
 import { type Device, type DeviceWorld, deviceCode, deviceOf, type Mutation } from "./device.ts";
 import { isPacked, type Material } from "./material.ts";
 import { clonePeer, Peer, type PeerState } from "./peer.ts";
@@ -46,8 +46,9 @@ export class Bench {
   /** the device's memory, by "core" only */
   #world: DeviceWorld | null = null;
 
-  /** @param standing its flash is used as it is; fork it before to keep it */
-  constructor(rig: Rig, standing: Standing, play: Play, seed: number | string = 1) {
+  /** @param standing its flash is used as it is; fork it before to keep it
+   *  @param kickMs time of a block of the device's own hash; default none */
+  constructor(rig: Rig, standing: Standing, play: Play, seed: number | string = 1, kickMs = 0) {
     const { board, birth } = rig.material;
     this.clock = new VirtualClock(standing.ms);
     this.peer = new Peer(rig.material, standing.peer, () => this.clock.nowMs());
@@ -59,14 +60,13 @@ export class Bench {
       net: brokerNet(this.peer, birth.record.serial, this.clock),
       wifi: siteWifi,
       seed,
+      kickMs,
       // The supervising process looks for what does not return: a limit per call would cost as much as the call.
       wallLimitMs: 0,
       detokenise: play === "board" && isPacked(board) ? plainText : undefined,
       makeWorld: play === "core" ? (host) => (this.#world = rig.device.makeWorld(host)) : undefined,
     });
     if (board.link === "serial") joinSerial(this.sim, this.peer, this.clock);
-    else if (board.updates === "cable")
-      joinCable(this.sim, this.peer, this.clock, () => this.peer.state.offer !== null);
   }
 
   /** What the device's core holds in memory; null by "board", and before it runs. */

@@ -1,4 +1,3 @@
-import { encodeHelloWanted } from "../../firmware/protocol/host/handshake.ts";
 import { encodeLine, LineDecoder } from "../../firmware/protocol/host/line.ts";
 import type { SimBoard } from "../sim/board/simBoard.ts";
 import type { VirtualClock } from "../sim/clock.ts";
@@ -25,26 +24,6 @@ export function joinSerial(sim: SimBoard, peer: FarEnd, clock: VirtualClock): vo
       });
   });
   peer.send = down;
-}
-
-const knockMs = 3000;
-
-/** Puts a cable on a board that has a network but is updated at its cable only: some time after each start the gateway
- *  on it knocks, as long as an update is wanted.
- *  @param isWanted asked at each knock */
-export function joinCable(
-  sim: SimBoard,
-  peer: FarEnd,
-  clock: VirtualClock,
-  isWanted: () => boolean,
-): void {
-  joinSerial(sim, peer, clock);
-  sim.onEvent((event) => {
-    if (event.kind !== "started") return;
-    clock.after(knockMs, () => {
-      if (isWanted()) sim.feedSerial(encodeLine(encodeHelloWanted()));
-    });
-  });
 }
 
 /** A network with one broker in it that speaks what a device needs of MQTT 3.1.1 (CONNECT, SUBSCRIBE, PUBLISH, PINGREQ)

@@ -56,9 +56,13 @@ const both = [bornSequence, nextSequence];
 /** Flows in which an image that runs unpacks the next one. */
 const codedFlows: FlowName[] = ["packed", "delta", "fallback", "baseless"];
 
+/** Flows in which no image is taken, left or judged. */
+const fixedFlows: FlowName[] = ["claim", "settings", "transfer", "wipe"];
+
 /** The flows that a board's plan promises. With one slot there is no image to go back to: the order is refused without a
- *  write. A core that takes updates alone takes plain images. */
+ *  write. A core that takes updates alone takes plain images; a fixed image is neither taken nor left. */
 export function flowsOf({ plan, updates }: Board): FlowName[] {
+  if (plan.kind === "fixed") return fixedFlows;
   return flowNames.filter(
     (name) =>
       (name !== "revert" || plan.kind === "ab") &&

@@ -1,3 +1,4 @@
+import { firstPageOf, slotAddresses } from "../../boards/index.ts";
 import { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 import { NorFlash } from "../sim/flash/norFlash.ts";
 import { rulesOf } from "../sim/flash/rules.ts";
@@ -6,8 +7,9 @@ import { bornSequence, type Material } from "./material.ts";
 import { clonePeer, freshPeer, type PeerState } from "./peer.ts";
 import { bootRecordBytes, type FlashView, fillJournal, viewOf } from "./view.ts";
 
-/** Most of a board's time that a flow may take: recovery waits ten minutes before it gives a slot its next chance. */
-export const flowLimitMs = 30 * 60_000;
+/** Most of a board's time that a flow may take: recovery waits ten minutes before it gives a slot its next chance, half an
+ *  hour without native hashes. */
+export const flowLimitMs = 75 * 60_000;
 
 /** A flow that does not end although nothing is cut. */
 export class NoEnd extends Error {}
@@ -126,7 +128,7 @@ function lookedAt({ board }: Material) {
 /** The claimed device with one bit of its running image gone: it has nothing to run. */
 export function damaged({ board }: Material, standing: Standing): Standing {
   const image = standing.flash.image();
-  const at = board.plan.slotAPage * board.pageBytes + 64;
+  const at = slotAddresses(board)[0]! - firstPageOf(board.plan) * board.pageBytes + 64;
   image[at]! &= image[at]! - 1;
   return { ...standing, flash: new NorFlash(rulesOf(board), image) };
 }

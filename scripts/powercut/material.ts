@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { type Board, boards } from "../../boards/index.ts";
+import { type Board, boards, firstPageOf } from "../../boards/index.ts";
 import type { Image } from "../../firmware/protocol/host/coding.ts";
 import { algHssLms, type Signer } from "../../firmware/protocol/host/cose.ts";
 import { unshrink } from "../../firmware/protocol/host/heatshrink.ts";
@@ -122,7 +122,7 @@ export async function makeMaterial(boardId: string): Promise<Material> {
       now: keySet(3, [nextKey], 0, 1),
       later: keySet(3, [nextKey], 2, 2),
     },
-    texts: textsOf(first, storage, [
+    texts: textsOf(board, first, storage, [
       [first.imageText, "first"],
       [good, "second"],
       [failing, "bad"],
@@ -130,19 +130,27 @@ export async function makeMaterial(boardId: string): Promise<Material> {
   };
 }
 
-function textsOf(firmware: Firmware, storage: Uint8Array, images: Texts["images"]): Texts {
+function textsOf(
+  board: Board,
+  firmware: Firmware,
+  storage: Uint8Array,
+  images: Texts["images"],
+): Texts {
   const { core, slotParts } = firmware;
   const textAt = (at: number, bytes: number) =>
     Buffer.from(storage.subarray(at, at + bytes)).toString("latin1");
+  const { plan, pageBytes } = board;
+  const before = -firstPageOf(plan) * pageBytes;
   const plain = (text: string) =>
     Buffer.from(unshrink(Buffer.from(text, "latin1"))).toString("latin1");
-  // The factory fills .boot0 to a whole flash word; it is the last file.
+  // The factory fills .boot0 to a whole flash word.
   const start = Buffer.from(storage).lastIndexOf(Buffer.from(".boot0\0")) + 28;
+  const bytes = Buffer.from(storage).readUInt32LE(start - 32);
   return {
-    boot0: textAt(start, storage.length - start),
+    boot0: textAt(start, bytes),
     table: core.parts.flatMap((part) => [part.address, part.cold ? -part.bytes : part.bytes]),
     parts: core.parts.map(({ address, bytes, cold }) =>
-      cold ? plain(textAt(address, bytes)) : textAt(address, bytes),
+      cold ? plain(textAt(before + address, bytes)) : textAt(before + address, bytes),
     ),
     slotParts: slotParts.map(({ text }) => text),
     images,

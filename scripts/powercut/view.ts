@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { type Board, slotStartPages } from "../../boards/index.ts";
+import { type Board, slotAddresses } from "../../boards/index.ts";
 import { type KeySetRecord, keySetInForce, waitingKeySet } from "../../firmware/core/keySet.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
@@ -64,10 +64,10 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
   const fork = flash.fork();
   fork.powerOn();
   const j = openJournal(board, fork);
-  const { plan, pageBytes, flashStart } = board;
+  const { flashStart } = board;
   const slots: SlotsRecord = j.get(Rec.Slots) ?? noSlots;
   const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
-  const at = slotStartPages(plan)[slots[0] === 1 ? 1 : 0]! * pageBytes;
+  const at = slotAddresses(board)[slots[0] === 1 ? 1 : 0]!;
   const text = slot && fork.read(flashStart + at, slot[1]);
   const key = j.get(Rec.Key);
   const kit = { h, get: (type: Rec) => j.get(type) ?? (type === Rec.Slots ? noSlots : null) };

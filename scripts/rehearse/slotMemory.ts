@@ -1,4 +1,4 @@
-import type { Board } from "../../boards/index.ts";
+import { type Board, slotAddresses } from "../../boards/index.ts";
 import { type SlotsRecord, slotOf } from "../../firmware/core/slots.ts";
 
 /** What stands in a slot, or the beginning of it. */
@@ -16,10 +16,12 @@ export class SlotMemory {
   /** digest in hex → the very payload */
   readonly #payloads: Map<string, Uint8Array>;
 
-  constructor({ plan, pageBytes }: Board, first: Uint8Array, payloads: Map<string, Uint8Array>) {
+  constructor(board: Board, first: Uint8Array, payloads: Map<string, Uint8Array>) {
     this.#slots = [first, null];
-    const second = plan.kind === "ab" ? plan.slotBPage : plan.totalPages;
-    this.#starts = [plan.slotAPage * pageBytes, second * pageBytes];
+    const { plan, pageBytes } = board;
+    // With one slot, the second begins behind all that is ever asked for.
+    const [slotA, slotB = plan.totalPages * pageBytes] = slotAddresses(board);
+    this.#starts = [slotA!, slotB];
     this.#pageBytes = pageBytes;
     this.#payloads = payloads;
   }

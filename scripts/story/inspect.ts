@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { type Board, slotStartPages } from "../../boards/index.ts";
+import { type Board, firstPageOf, slotAddresses } from "../../boards/index.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 import { journal, Rec } from "../../firmware/flash/journal.ts";
 import { setHal } from "../../firmware/hal/current.ts";
@@ -24,7 +24,8 @@ export interface FlashView {
 export function inspectFlash(board: Board, storage: Uint8Array): FlashView {
   const { plan, pageBytes } = board;
   const copy = new Uint8Array(storage);
-  const hal = copyHal(copy, pageBytes);
+  const before = -firstPageOf(plan) * pageBytes;
+  const hal = copyHal(copy, pageBytes, before);
   setHal(hal);
   const j = journal(
     plan.journalPage * pageBytes,
@@ -38,7 +39,7 @@ export function inspectFlash(board: Board, storage: Uint8Array): FlashView {
   );
   const slots: SlotsRecord = j.get(Rec.Slots) ?? [2, null, null, 0, 0, 0, 0];
   const slot = slots[0] < 2 ? (slots[slots[0] + 1] as SlotRecord | null) : null;
-  const at = slotStartPages(plan)[slots[0] === 1 ? 1 : 0]! * pageBytes;
+  const at = before + slotAddresses(board)[slots[0] === 1 ? 1 : 0]!;
   const isWhole =
     slot !== null &&
     crc32(storage.subarray(at, at + slot[1])) >>> 0 === slot[2] &&
@@ -60,7 +61,7 @@ export function inspectFlash(board: Board, storage: Uint8Array): FlashView {
 }
 
 /** Only what the journal needs; anything else is a mistake of this file and says so. */
-function copyHal(flash: Uint8Array, pageBytes: number): Hal {
+function copyHal(flash: Uint8Array, pageBytes: number, before: number): Hal {
   const bytes = (piece: Piece): number[] =>
     typeof piece === "number"
       ? [piece & 255]
@@ -70,9 +71,9 @@ function copyHal(flash: Uint8Array, pageBytes: number): Hal {
   const hal: Partial<Hal> = {
     cat: (piece) => Uint8Array.from(bytes(piece)),
     crc: (data) => crc32(typeof data === "string" ? Buffer.from(data, "latin1") : data) >>> 0,
-    read: (addr, len) => flash.slice(addr, addr + len),
-    write: (addr, data) => data.forEach((b, i) => void (flash[addr + i]! &= b)),
-    erase: (addr) => void flash.fill(255, addr, addr + pageBytes),
+    read: (addr, len) => flash.slice(before + addr, before + addr + len),
+    write: (addr, data) => data.forEach((b, i) => void (flash[before + addr + i]! &= b)),
+    erase: (addr) => void flash.fill(255, before + addr, before + addr + pageBytes),
   };
   return hal as Hal;
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { boards } from "../../boards/index.ts";
+import { boards, firstPageOf, slotAddresses } from "../../boards/index.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { buildFirmware } from "../../scripts/cli/build/firmware.ts";
 import { encodeIdentity } from "../../scripts/cli/factory/identity.ts";
@@ -35,16 +35,17 @@ it("builds for each board within its budgets, and fills a Storage that the inter
     expect([board.id, storageIsValid(flash)]).toEqual([board.id, true]);
     // Each part stands where the table of .boot0 says.
     const texts = core.page0Text + core.coreText;
+    const before = -firstPageOf(board.plan) * board.pageBytes;
+    const isFixed = board.plan.kind === "fixed";
     for (const { name, address, bytes } of core.parts) {
-      const found = Buffer.from(storage.subarray(address, address + bytes)).toString("latin1");
-      expect([board.id, name, texts.includes(found) && bytes > 100]).toEqual([
-        board.id,
-        name,
-        true,
-      ]);
+      const at = before + address;
+      const found = Buffer.from(storage.subarray(at, at + bytes)).toString("latin1");
+      // Where the image is fixed, next to nothing stands in the place of what would judge and write another one.
+      const isPart = isFixed ? bytes >= 5 : bytes > 100;
+      expect([board.id, name, texts.includes(found) && isPart]).toEqual([board.id, name, true]);
     }
-    const image = board.plan.slotAPage * board.pageBytes;
+    const image = before + slotAddresses(board)[0]!;
     const sum = createHash("sha256").update(storage.subarray(image, image + text.length));
     expect([board.id, sum.digest("hex")]).toEqual([board.id, digest]);
   }
-}, 240_000);
+}, 600_000);

@@ -1,17 +1,24 @@
 /** The shipped text on simulated boards of each kind: what a plan promises, played. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { boards } from "../../boards/index.ts";
+import { boards, firstPageOf } from "../../boards/index.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
-import { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
+import { ResetReason, SlotState } from "../../firmware/protocol/messages.ts";
+import { frameworkSources } from "../../scripts/cli/build/sources.ts";
 import { Bench, makeRig, type Rig, type Standing } from "../../scripts/powercut/bench.ts";
-import { type FlowName, flowNames, makeFlows } from "../../scripts/powercut/flows.ts";
+import { type FlowName, flowNames, flowsOf, makeFlows } from "../../scripts/powercut/flows.ts";
+import { damaged, wants } from "../../scripts/powercut/ground.ts";
 import { makeMaterial } from "../../scripts/powercut/material.ts";
 import { sweepBoard } from "../../scripts/powercut/plan.ts";
 import { viewOf } from "../../scripts/powercut/view.ts";
+import { SimBoard } from "../../scripts/sim/board/simBoard.ts";
+import { VirtualClock } from "../../scripts/sim/clock.ts";
 import { NorFlash } from "../../scripts/sim/flash/norFlash.ts";
 import { rulesOf } from "../../scripts/sim/flash/rules.ts";
+import { plainFiles } from "../sim/support/image.ts";
 
-const played = ["pixljs", "microbit2", "joltjs", "esp8266", "stm32l496", "banglejs2"];
+const played = [
+  ...["pixljs", "microbit2", "joltjs", "esp8266", "stm32l496", "banglejs2", "pico", "espruinowifi"],
+];
 const rigs = new Map<string, Rig>();
 const rigOf = async (id: string) => {
   if (!rigs.has(id)) rigs.set(id, await makeRig(await makeMaterial(id)));
@@ -38,7 +45,7 @@ describe("every flow, cut at a few places, ends well", () => {
       });
       expect(bad).toEqual([]);
       for (const name of flowNames) {
-        const isPlayed = name !== "revert" || boards[id]!.plan.kind === "ab";
+        const isPlayed = flowsOf(boards[id]!).includes(name);
         expect([name, seen.has(`${name} board`)]).toEqual([name, isPlayed]);
       }
     },
@@ -73,27 +80,77 @@ describe("a board with one slot", () => {
     again.peer.state.offer = null;
     const isBack = () => again.peer.state.checkIn?.slotState === SlotState.Confirmed;
     again.run(() => again.peer.state.checkIn?.slotState === SlotState.Recovery, 60_000);
-    expect(again.run(isBack, 700_000)).toBe(true);
+    expect(again.run(isBack, 1_900_000)).toBe(true);
     expect(again.peer.state.checkIn?.runningSequence).toBe(1);
   });
 });
 
-describe("a board with a network that is updated at its cable", () => {
-  it("refuses an offer over the air by a code that reaches the agent, and goes on running", async () => {
-    const standing = await startOf("esp8266", "update");
-    const bench = new Bench(await rigOf("esp8266"), standing, "board");
-    bench.sim.onEvent(() => undefined);
-    // The cable is pulled: what the bench's gateway would say does not arrive.
-    bench.sim.feedSerial = () => undefined;
+describe("a board whose image is fixed", () => {
+  const runUntil = async (standing: Standing, done: (bench: Bench) => boolean) => {
+    const bench = new Bench(await rigOf("pico"), standing, "board");
     bench.sim.powerOn();
-    const isTold = () =>
-      bench.peer.state.checkIn?.refused !== null && bench.peer.state.checkIn !== null;
-    expect(bench.run(isTold, 120_000)).toBe(true);
-    expect(bench.peer.state.checkIn?.refused).toEqual({ sequence: 2, code: 225 });
-    expect(bench.sim.reboots).toBe(0);
-    expect(bench.peer.state.checkIn?.runningSequence).toBe(1);
-    expect(bench.peer.state.lifecycle).toBe(Lifecycle.Operating);
+    expect(bench.run(() => done(bench), 60_000)).toBe(true);
+    return bench;
+  };
+
+  it("refuses an offer by a code that reaches the agent, and writes nothing for it", async () => {
+    const offered = wants(await startOf("pico", "settings"), { settings: null, offer: "raising" });
+    const { peer, sim } = await runUntil(offered, ({ peer }) => !!peer.state.checkIn?.refused);
+    expect(peer.state.checkIn?.refused).toEqual({ sequence: 2, code: Code.SoftwareFixed });
+    expect(peer.state.checkIn?.runningSequence).toBe(1);
+    const quiet = {
+      ...wants(offered, { offer: null }),
+      flash: (await startOf("pico", "settings")).flash,
+    };
+    const checkedIn = await runUntil(quiet, ({ peer }) => peer.state.checkIn !== null);
+    expect(sim.flash.operations).toBe(checkedIn.sim.flash.operations);
+    expect([sim.reboots, sim.flash.violations]).toEqual([0, []]);
   }, 60_000);
+
+  it("stays in its core when the image does not check, and looks at it again at each start", async () => {
+    const { material } = await rigOf("pico");
+    const broken = damaged(material, await startOf("pico", "settings"));
+    const isInCore = ({ peer }: Bench) => peer.state.checkIn?.slotState === SlotState.Recovery;
+    const { peer, sim } = await runUntil(broken, isInCore);
+    expect(peer.state.checkIn?.failed).toMatchObject({ sequence: 1, code: Code.SlotCrc });
+    // Nothing could bring another image, so its record is not given up.
+    expect(viewOf(material.board, sim.flash).slots[1]?.[0]).toBe(1);
+    expect(sim.log.filter(({ kind }) => kind === "crash")).toEqual([]);
+  }, 60_000);
+
+  it("has no part that judges or writes an image", async () => {
+    const { parts } = frameworkSources(boards.pico!);
+    const names = parts.filter(({ file }) => file.endsWith("none.ts")).map(({ name }) => name);
+    expect(names).toEqual(["suit", "lms", "signed", "check"]);
+    const { texts } = (await rigOf("pico")).material;
+    expect([...texts.parts, ...texts.slotParts].join()).not.toContain("FL1-root");
+  });
+});
+
+describe("why it was reset", () => {
+  const told = Object.values(boards).filter(({ measure }) => measure.resetReason);
+
+  it.each(told.map((board) => [board.id, board] as const))(
+    "is told by %s: power-on, pin and software, once each",
+    (_id, board) => {
+      const clock = new VirtualClock();
+      const script = `print(${board.measure.resetReason});setTimeout(function(){E.reboot()},5000)`;
+      const files = plainFiles(board.pageBytes, rulesOf(board).pages, { ".boot0": script });
+      const first = -firstPageOf(board.plan) * board.pageBytes;
+      const storage = new Uint8Array(files.length).fill(255);
+      storage.set(files.subarray(0, files.length - first), first);
+      const sim = new SimBoard({ board, clock, storage });
+      sim.powerOn();
+      sim.resetPin();
+      clock.advance(1000);
+      clock.advance(5000);
+      sim.powerOff();
+      sim.powerOn("brown-out");
+      // A brown-out reads as power-on.
+      const reasons = [ResetReason.PowerOn, ResetReason.Pin, ResetReason.Software];
+      expect(sim.printedLines.map(Number)).toEqual([...reasons, ResetReason.PowerOn]);
+    },
+  );
 });
 
 describe("flash rules of a family", () => {

@@ -1,29 +1,29 @@
 /** Board files are data that everything else believes: their plans, numbers and sources are held here. */
 import { describe, expect, it } from "vitest";
-import { boards, listedBoards, slotStartPages } from "../../boards/index.ts";
+import { boards, slotAddresses, slotBytesOf } from "../../boards/index.ts";
 import type { Board } from "../../boards/types.ts";
 
 const all = Object.values(boards);
 const byId = it.each(all.map((board) => [board.id, board] as const));
 
-/** What a plan puts where, as [name, first page, pages]. */
-function areas({ plan }: Board): [name: string, page: number, pages: number][] {
-  const slots = slotStartPages(plan).map((page, i): [string, number, number] => [
-    `slot ${"AB"[i]}`,
-    page,
-    plan.slotPages,
-  ]);
-  return [
-    ["identity", 0, 1],
-    ...slots,
-    ["journal", plan.journalPage, 2 * plan.journalHalfPages],
-    ["core", plan.corePage, plan.totalPages - plan.corePage],
-  ];
+type Area = [name: string, page: number, pages: number];
+
+/** What a plan puts where, in the order of flash. A fixed image and the core share page 0 with the identity. */
+function areas(board: Board): Area[] {
+  const { plan, pageBytes } = board;
+  const journal: Area = ["journal", plan.journalPage, 2 * plan.journalHalfPages];
+  if (plan.kind === "fixed") return [["identity, image and core", 0, 1], journal];
+  const slots = slotAddresses(board).map((at, i): Area => {
+    return [`slot ${"AB"[i]}`, at / pageBytes, plan.slotPages];
+  });
+  const core: Area = ["core", plan.corePage, plan.totalPages - plan.corePage];
+  const all: Area[] = [["identity", 0, 1], ...slots, journal, core];
+  return all.sort((a, b) => a[1] - b[1]);
 }
 
 describe("a flash plan", () => {
   byId("of %s gives every page to one area at most, in the order of SPEC.md", (_id, board) => {
-    let free = 0;
+    let free = areas(board)[0]![1];
     for (const [name, page, pages] of areas(board)) {
       expect([name, page >= free]).toEqual([name, true]);
       expect([name, pages >= 1]).toEqual([name, true]);
@@ -33,13 +33,13 @@ describe("a flash plan", () => {
   });
 
   byId(
-    "of %s begins with the identity and leaves no gap before the core that is not named",
+    "of %s begins Storage with the identity and leaves no gap before the core that is not named",
     (_id, board) => {
-      const [, first, ...rest] = areas(board);
-      expect(first![1]).toBe(1);
-      const gaps = rest.filter(([, page], i) => {
-        const before = [first!, ...rest][i]!;
-        return page !== before[1] + before[2];
+      const all = areas(board);
+      expect(all.find(([, page]) => page === 0)![0]).toMatch(/^identity/);
+      const gaps = all.filter(([, page], i) => {
+        const before = all[i - 1];
+        return before && page !== before[1] + before[2];
       });
       // Only where Storage is far larger than what is needed, so that the factory need not write all of it.
       expect(gaps.map(([name]) => name)).toEqual(board.id === "banglejs2" ? ["core"] : []);
@@ -56,12 +56,17 @@ describe("a flash plan", () => {
     },
   );
 
-  byId("of %s has room for the budgets, and they add up", (_id, { plan, pageBytes, budget }) => {
+  byId("of %s has room for the budgets, and they add up", (_id, board) => {
+    const { plan, pageBytes, budget } = board;
+    const isFixed = plan.kind === "fixed";
     const page0Rest = pageBytes - 0x240;
-    const coreRoom = (plan.totalPages - plan.corePage) * pageBytes + page0Rest;
+    // Where the image is fixed, it comes off page 0 as well, and two headers stand behind it there too.
+    const coreRoom = isFixed
+      ? pageBytes - plan.imageAt - plan.imageBytes
+      : (plan.totalPages - plan.corePage) * pageBytes + page0Rest;
     expect(budget.coreBytes).toBeLessThanOrEqual(coreRoom);
     const image = budget.frameworkBytes + budget.appBytes + 3;
-    expect(image).toBeLessThanOrEqual(plan.slotPages * pageBytes);
+    expect(image).toBeLessThanOrEqual(slotBytesOf(board));
     // The design asks for 3,600; the framework's rare parts have taken 700 of them on the smallest boards.
     expect(budget.appBytes).toBeGreaterThanOrEqual(2900);
   });
@@ -114,12 +119,20 @@ describe("a board", () => {
   byId(
     "%s with one slot is updated by its core alone, and says that nothing is left to fall back to",
     (_id, board) => {
-      if (board.plan.kind === "single") {
-        expect(board.updates).toBe("cable");
-        expect(board.promise).toContain("nothing to fall back to");
-      } else expect(board.promise).not.toContain("nothing to fall back to");
+      const isSingle = board.plan.kind === "single";
+      if (isSingle) expect(board.updates).toBe("cable");
+      expect(board.promise.includes("nothing to fall back to")).toBe(isSingle);
     },
   );
+
+  byId("%s whose image is fixed is never updated, and says so", (_id, board) => {
+    const isFixed = board.plan.kind === "fixed";
+    expect(board.updates === "never").toBe(isFixed);
+    expect(board.promise.startsWith("Software is replaced only by writing the board again")).toBe(
+      isFixed,
+    );
+    if (isFixed) expect([board.plan.corePage, board.plan.journalPage]).toEqual([0, 1]);
+  });
 
   byId(
     "%s without SHA-256 is updated by its core alone, where a long verify holds up nobody",
@@ -134,12 +147,21 @@ describe("a board", () => {
     for (const source of Object.values(sources)) expect(source).not.toMatch(/\/work|\/home/);
   });
 
-  it("that is listed without a plan says why in numbers, and is not built for", () => {
-    expect(Object.keys(listedBoards)).toEqual(["pico", "espruinowifi"]);
-    for (const [id, board] of Object.entries(listedBoards)) {
-      expect(boards[id]).toBe(undefined);
-      expect(board.reason).toMatch(/\d+ kB/);
-      expect(Object.keys(board.sources)).toEqual(["variables", "reason"]);
-    }
+  byId("%s names the source of each of its numbers", (_id, board) => {
+    const { id, name, chip, sources, ...stated } = board;
+    expect([id, name, chip].every(Boolean)).toBe(true);
+    const named = Object.keys(sources);
+    const isEmpty = (value: unknown) => value === false || JSON.stringify(value) === "{}";
+    const numbers = Object.entries(stated).filter(([, value]) => !isEmpty(value));
+    expect(numbers.filter(([field]) => !named.includes(field))).toEqual([]);
+    // What a board lacks may have a source too.
+    const known = [...Object.keys(stated), "button", "serialSetup"];
+    expect(named.filter((field) => !known.includes(field))).toEqual([]);
+    for (const source of Object.values(sources)) expect(source.length).toBeGreaterThan(10);
+  });
+
+  it("is one of the fourteen that the framework names", () => {
+    expect(Object.keys(boards)).toHaveLength(14);
+    for (const [id, board] of Object.entries(boards)) expect(board.id).toBe(id);
   });
 });

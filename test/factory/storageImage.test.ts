@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { boards } from "../../boards/index.ts";
+import { boards, firstPageOf, slotAddresses } from "../../boards/index.ts";
 import { encodeIdentity } from "../../scripts/cli/factory/identity.ts";
 import {
   composeStorage,
@@ -43,11 +43,25 @@ function files(storage: Uint8Array, unit: number): [string, number, number][] {
 
 for (const board of Object.values(boards))
   test(`on ${board.id} the files follow each other and end on Storage's last byte`, () => {
-    const storage = composeStorage(board, input);
-    const total = board.plan.totalPages * board.pageBytes;
-    const core = board.plan.corePage * board.pageBytes;
-    const [slots, coreFile, boot0, ...rest] = files(storage, board.writeUnitBytes === 8 ? 8 : 4);
+    const { plan, pageBytes } = board;
+    const all = composeStorage(board, input);
+    const storage = all.slice(-firstPageOf(plan) * pageBytes);
+    const total = plan.totalPages * pageBytes;
+    const core = plan.corePage * pageBytes;
+    const found = files(storage, board.writeUnitBytes === 8 ? 8 : 4);
     expect(storage.length).toBe(total);
+    if (plan.kind === "fixed") {
+      // The journal stands last: what is erased must not hold the header of what never is.
+      const journal = plan.journalPage * pageBytes;
+      const boot0At = found[1]![1];
+      expect(found).toEqual([
+        ["core", 0, boot0At - 32],
+        [".boot0", boot0At, journal - 32 - boot0At - 32],
+        ["slots", journal - 32, total - journal],
+      ]);
+      return;
+    }
+    const [slots, coreFile, boot0, ...rest] = found;
     expect(slots).toEqual(["slots", 0, core - 32]);
     expect(coreFile!.slice(0, 2)).toEqual(["core", core]);
     expect(boot0![0]).toBe(".boot0");
@@ -65,9 +79,10 @@ for (const board of Object.values(boards))
   test(`on ${board.id} the device's journal reads slots and life, and the image checks`, () => {
     const { plan, pageBytes } = board;
     const storage = Uint8Array.from(composeStorage(board, input));
+    const before = -firstPageOf(plan) * pageBytes;
     const journal = openTestJournal(
       storage,
-      plan.journalPage * pageBytes,
+      before + plan.journalPage * pageBytes,
       plan.journalHalfPages * pageBytes,
       pageBytes,
     );
@@ -81,7 +96,10 @@ for (const board of Object.values(boards))
       0,
       0,
     ]);
-    const text = nodeHal(storage, pageBytes).text(plan.slotAPage * pageBytes, imageText.length);
+    const text = nodeHal(storage, pageBytes).text(
+      before + slotAddresses(board)[0]!,
+      imageText.length,
+    );
     expect(text).toBe(imageText);
     expect(nodeHal(storage, pageBytes).crc(text)).toBe(slots[1][2]);
     expect(journal.get(recordLife)).toEqual([1, 0, 60]);
@@ -150,7 +168,7 @@ test.skipIf(!espruinoBin)(
 print("T "+s.list().join());
 print("T "+eval(s.read("slots",${0x240 - 32},${partTexts[0]!.length}))(4));
 print("T "+eval(s.read("core",0,${partTexts[1]!.length}))(4));
-var i=eval(s.read("slots",${board.plan.slotAPage * board.pageBytes - 32},${imageText.length}));
+var i=eval(s.read("slots",${slotAddresses(board)[0]! - 32},${imageText.length}));
 print("T "+i[0](0,i[1]));
 s.compact();
 print("T "+s.list().length+" "+s.getFree()+" "+s.read("slots",0,8));

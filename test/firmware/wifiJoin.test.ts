@@ -35,10 +35,10 @@ const checksIn = (bench: Bench, limitMs: number) => {
 
 beforeAll(async () => {
   await rigOf("esp32");
-  await rigOf("esp8266");
+  await rigOf("esp32c3");
 }, 120_000);
 
-describe.each(["esp32", "esp8266"])("%s", (id) => {
+describe.each(["esp32", "esp32c3"])("%s", (id) => {
   it("joins the network of its identity by itself, and has nothing to tell of it", async () => {
     const bench = await benchOf(id, siteWifi);
     expect(checksIn(bench, 10_000)).toBe(true);

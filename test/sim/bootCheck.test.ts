@@ -78,6 +78,7 @@ function images({ pageBytes, pages }: Geometry): Record<string, Uint8Array> {
 const rulesFor = ({ pageBytes, pages }: Geometry): FlashRules => ({
   ...rulesOf(puckjs),
   start: 0x10000000,
+  storageStart: 0x10000000,
   pageBytes,
   pages,
 });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { InterpreterDevice, shapeOf } from "../../scripts/espruino/interpreter.ts";
-import { boardFor } from "../../scripts/espruino/story.ts";
+import { boardFor } from "../../scripts/espruino/standIn.ts";
 import { Workshop } from "../../scripts/story/workshop.ts";
 import { typed } from "../support/typed.ts";
 import { hasInterpreter, interpreterPath, needsInterpreter } from "./support/interpreter.ts";

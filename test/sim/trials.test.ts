@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { slotAddresses } from "../../boards/index.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { trialBootsMax, trialFailsMax } from "../../firmware/protocol/limits.ts";
 import { ResetReason } from "../../firmware/protocol/messages.ts";
@@ -174,8 +175,7 @@ describe("an image whose slot lost a bit", () => {
   it("is no poison: the same image mends the device from its core", async () => {
     const device = await simulate(good());
     device.powerOff();
-    const { plan, pageBytes, flashStart } = device.board;
-    const at = flashStart + plan.slotAPage * pageBytes + 64;
+    const at = device.board.flashStart + slotAddresses(device.board)[0]! + 64;
     device.sim.flash.powerOn();
     device.sim.flash.write(new Uint8Array(8), at);
     device.powerOn();

@@ -1,4 +1,5 @@
 import { Code } from "../../../firmware/protocol/errors.ts";
+import { isFixed } from "../boards.ts";
 import type { ReleaseRecord } from "../records.ts";
 import { consentWords, lacksConsent } from "./consent.ts";
 import { imageFor, isTargeted } from "./facts.ts";
@@ -206,7 +207,9 @@ function deviceBlock(
     case "noImage":
       return {
         code: "noImage",
-        reason: `release ${sequence} has no image for board ${device.board} (class ${device.classId})`,
+        reason: isFixed(device.board)
+          ? `board ${device.board} is never updated: it is written again at the cable`
+          : `release ${sequence} has no image for board ${device.board} (class ${device.classId})`,
       };
     case "newer":
       return {

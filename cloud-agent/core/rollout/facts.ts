@@ -1,4 +1,5 @@
 import { Lifecycle } from "../../../firmware/protocol/messages.ts";
+import { isFixed } from "../boards.ts";
 import type { DeviceRecord, ReleaseImage, ReleaseRecord } from "../records.ts";
 import type { DeviceFilter } from "./policyTypes.ts";
 import type { DeviceFacts } from "./types.ts";
@@ -56,8 +57,10 @@ export function matches(filter: DeviceFilter, device: DeviceFacts): boolean {
   return serials === undefined || serials.includes(device.serial);
 }
 
-/** Image of a release for a device's class. @returns null when the release has none */
+/** Image of a release for a device's class.
+ *  @returns null when the release has none, or the device's board takes none */
 export function imageFor(release: ReleaseRecord, device: DeviceFacts): ReleaseImage | null {
+  if (isFixed(device.board)) return null;
   return release.images.find((image) => image.classId === device.classId) ?? null;
 }
 

@@ -174,9 +174,8 @@ export default (k: Kit) =>
     )
       refuse(Code.BatteryTooLow);
     else if (BOARD.cable && k.state !== SlotState.Recovery) {
-      // The core takes it, with the line to itself and no app that waits; over the air nobody does.
-      if (BOARD.link === "mqtt") refuse(Code.UpdateByCableOnly);
-      else restartWhenReady(Code.UpdateInCore, 0);
+      // The core takes it, with the line to itself and no app that waits.
+      restartWhenReady(Code.UpdateInCore, 0);
     } else if (manifestBytes > envelopeBytesMax) refuse(Code.ManifestTooLarge);
     else if (!verdict) ask();
     else if (typeof verdict === "number") refuse(verdict);

@@ -50,9 +50,10 @@ export default (k: Kit) =>
       if (scrap) {
         const none: SlotsRecord = [2, null, null, slots[3], slots[4], 0, 0];
         if (slots[0] !== 2) j.put(Rec.Slots, none);
-        for (let a = BOARD.slotA; a < BOARD.slotA + BOARD.slotBytes; a += BOARD.pageBytes)
-          k.h.erase(a);
-        if (!BOARD.single)
+        if (!BOARD.fixed)
+          for (let a = BOARD.slotA; a < BOARD.slotA + BOARD.slotBytes; a += BOARD.pageBytes)
+            k.h.erase(a);
+        if (!BOARD.single && !BOARD.fixed)
           for (let a = BOARD.slotB; a < BOARD.slotB + BOARD.slotBytes; a += BOARD.pageBytes)
             k.h.erase(a);
       }
@@ -66,8 +67,8 @@ export default (k: Kit) =>
         pages,
         k.cut(k.h.sha(k.h.text(addr, BOARD.slotBytes)), 0, 8),
       ];
-      const coverage = scrap ? [region("slotA", BOARD.slotA)] : [];
-      if (scrap && !BOARD.single) coverage.push(region("slotB", BOARD.slotB));
+      const coverage = scrap && !BOARD.fixed ? [region("slotA", BOARD.slotA)] : [];
+      if (scrap && !BOARD.single && !BOARD.fixed) coverage.push(region("slotB", BOARD.slotB));
       const body = k.encode([1, k.serial, w[1], w[2], w[3], w[5], w[6], w[7], coverage]);
       const sign: LmsSign = k.part(Part.LmsSign);
       j.put(Rec.Receipt, [

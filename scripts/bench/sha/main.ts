@@ -1,9 +1,9 @@
 /** `npm run bench:sha`: the firmware's own SHA-256 on the real interpreter, against the interpreter's. */
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Board, boards } from "../../../boards/index.ts";
 import { freshDir, runProgram, shapeOf } from "../../espruino/interpreter.ts";
-import { longBlocks, shaProgram, shaVectors } from "./program.ts";
+import { longBlocks, longRuns, shaProgram, shaVectors, verifyRuns } from "./program.ts";
 
 interface Measured {
   /** texts whose published digest did not come out; false: some length of 0 to 139 bytes differs from the native hash */
@@ -36,6 +36,29 @@ function factorOf(board: Board, loopUs: number): number {
   return (published.loopUs * published.mhz) / mhz / loopUs;
 }
 
+/** Processor's time of a process, ms in steps of 10; null where the host does not tell. Source: proc(5), stat fields 14, 15 */
+function cpuMsOf(pid: number): number | null {
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return null;
+  const fields = readFileSync(file, "latin1").split(") ")[1]!.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** Notes the processor's time at each mark that a program prints. */
+class Marks {
+  readonly #at = new Map<string, number | null>();
+  readonly onLine = (line: string, pid: number) => {
+    const name = /AT (\w+)/.exec(line)?.[1];
+    if (name) this.#at.set(name, cpuMsOf(pid));
+  };
+
+  /** Mean of so many runs between a mark and its end, ms; null where it is not known. */
+  mean(name: string, runs: number): number | null {
+    const [from, to] = [this.#at.get(name), this.#at.get(`${name}End`)];
+    return from == null || to == null ? null : (to - from) / runs;
+  }
+}
+
 async function main(): Promise<number> {
   const bin = process.env.ESPRUINO_BIN;
   if (!bin) {
@@ -46,9 +69,13 @@ async function main(): Promise<number> {
   const { program, storage } = await shaProgram(shape);
   const dir = freshDir();
   writeFileSync(join(dir, "espruino.flash"), storage);
-  const out = await runProgram(bin, program, "MEASURED", dir, 300_000);
+  const marks = new Marks();
+  const out = await runProgram(bin, program, "MEASURED", dir, 600_000, marks.onLine);
   rmSync(dir, { recursive: true });
   const m: Measured = JSON.parse(out.slice(out.indexOf("MEASURED") + 8).split("\n")[0]!);
+  // On a busy host the clock tells of others' work too.
+  m.longMs = marks.mean("long", longRuns) ?? m.longMs;
+  m.verifyMs = marks.mean("verify", verifyRuns) ?? m.verifyMs;
   if (m.wrong.length || !m.same)
     throw new Error(
       `SHA-256 on the interpreter: expected the published digests, got others of ${JSON.stringify(m.wrong)}`,
@@ -60,7 +87,7 @@ async function main(): Promise<number> {
       `${name.padEnd(30)}${ms.toFixed(3).padStart(11)} ms${nativeMs.toFixed(4).padStart(11)} ms${(ms / nativeMs).toFixed(0).padStart(8)} times`,
     );
   say(
-    `Espruino ${shape.version}, ${shape.variableBytes}-byte variables; text of a BBC micro:bit 2; medians`,
+    `Espruino ${shape.version}, ${shape.variableBytes}-byte variables; text of a BBC micro:bit 2; processor's time`,
   );
   say(`${shaVectors} published digests and 140 lengths against the native hash: all as expected\n`);
   say(`${"".padEnd(30)}${"firmware's".padStart(14)}${"native".padStart(14)}`);

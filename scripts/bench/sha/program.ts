@@ -21,6 +21,9 @@ export const shaVectors = vectors.length;
 /** Bytes and blocks of the long message: 16 blocks of data and one of padding. */
 export const longBytes = 1024;
 export const longBlocks = 17;
+/** Runs between the marks "AT long" and "AT longEnd", "AT verify" and "AT verifyEnd". */
+export const longRuns = 5;
+export const verifyRuns = 3;
 
 /** The program that measures, and a flash with the hash and the LMS part of a BBC micro:bit 2 in it, as the build makes
  *  them. Source: RFC 8554; the texts are firmware/crypto/sha256.ts, firmware/core/parts/lms.ts */
@@ -78,13 +81,14 @@ var same=true;for(var i=0;i<140;i++){var m=new Uint8Array(i);for(var j=0;j<i;j++
 var median=function(runs,f){var t=[];for(var i=0;i<runs;i++){var a=getTime();f();t.push((getTime()-a)*1000)}
 return t.sort(function(a,b){return a-b})[runs>>1]};
 var long=new Uint8Array(${longBytes}),short=new Uint8Array(47);
-var R={wrong:wrong,same:same,longMs:median(5,function(){hash(long)}),shortMs:median(9,function(){hash(short)}),
+print("AT long");var longMs=median(${longRuns},function(){hash(long)});print("AT longEnd");
+var R={wrong:wrong,same:same,longMs:longMs,shortMs:median(9,function(){hash(short)}),
 nativeLongMs:median(9,function(){for(var i=0;i<100;i++)native(long)})/100,nativeShortMs:median(9,function(){for(var i=0;i<100;i++)native(short)})/100};
 var H={${n.cat}:E.toUint8Array,${n.sha ?? "sha"}:function(d){return new Uint8Array(hash(d))},${n.hash ?? "hash"}:hash};
 var K={${n.h}:H,${n.cut}:function(b,o,l){return new Uint8Array(b.buffer,b.byteOffset+o,l)},
 ${n.same}:function(a,b){for(var i=0,d=a.length^b.length;i<a.length;i++)d|=a[i]^b[i];return d===0}};
 var L=eval(S.read("lms"))(K),pub=${bytes(key.publicKey)},msg=${bytes(message)},sig=${bytes(key.sign(5, message))};long=null;
-var ok=true;R.verifyMs=median(3,function(){blocks=0;var s=new Uint8Array(sig);ok=ok&&L.${n.verify}(pub,msg,s)===true});R.verifyBlocks=blocks;
+print("AT verify");var ok=true;R.verifyMs=median(${verifyRuns},function(){blocks=0;var s=new Uint8Array(sig);ok=ok&&L.${n.verify}(pub,msg,s)===true});print("AT verifyEnd");R.verifyBlocks=blocks;
 sig[100]^=1;R.good=ok&&L.${n.verify}(pub,msg,sig)===false;
 var per=function(f){return median(5,f)/2000*1000};
 R.loopUs=per(function(){var n=2000;while(n--){Math.random();Math.random()}});

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { boards } from "../../../boards/index.ts";
 import { ToolError } from "../keys/errors.ts";
-import { abilities, allBoards, closeTo, isPlanned } from "./facts.ts";
+import { abilities, closeTo } from "./facts.ts";
 import { inFull, overview } from "./view.ts";
 
 const examples = `
@@ -21,10 +22,8 @@ export function register(program: Command): void {
     .option("--json", "one JSON document; numbers as in the board files")
     .addHelpText("after", examples)
     .action((id: string | undefined, flags: { json?: boolean }) => {
-      const chosen = id === undefined ? Object.values(allBoards) : [boardOf(id)];
-      const full = chosen.map((board) =>
-        isPlanned(board) ? { ...board, ...abilities(board) } : board,
-      );
+      const chosen = id === undefined ? Object.values(boards) : [boardOf(id)];
+      const full = chosen.map((board) => ({ ...board, ...abilities(board) }));
       const lines = id === undefined ? overview() : inFull(chosen[0]!);
       const value = id === undefined ? { boards: full } : full[0];
       process.stdout.write(flags.json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
@@ -33,11 +32,11 @@ export function register(program: Command): void {
 
 /** @throws ToolError BOARD_UNKNOWN with the ids that are close */
 function boardOf(id: string) {
-  if (Object.hasOwn(allBoards, id)) return allBoards[id]!;
+  if (Object.hasOwn(boards, id)) return boards[id]!;
   const close = closeTo(id);
   throw new ToolError("BOARD_UNKNOWN", {
     object: "board",
-    expected: `one of ${Object.keys(allBoards).join(", ")}`,
+    expected: `one of ${Object.keys(boards).join(", ")}`,
     found: JSON.stringify(id.slice(0, 40)),
     next: close.length ? `Did you mean ${close.join(" or ")}?` : "fleetling boards shows all.",
   });

@@ -1,38 +1,25 @@
-import {
-  type Board,
-  boards,
-  type FlashPlan,
-  type ListedBoard,
-  listedBoards,
-  slotStartPages,
-} from "../../../boards/index.ts";
+import { type Board, boards, slotBytesOf } from "../../../boards/index.ts";
 
 /** Heads of the table in README.md and of `fleetling boards`. */
 export const tableHead = [
   ...["board", "chip", "plan", "updates", "variables", "native crypto", "link"],
 ];
 
-/** Every board by id: those that Fleetling runs on, then those that are only listed. */
-export const allBoards: Record<string, Board | ListedBoard> = { ...boards, ...listedBoards };
+const slotsInWords = { ab: "two slots", single: "one slot", fixed: "fixed image" } as const;
 
-/** False for a board that Fleetling does not run on. */
-export const isPlanned = (board: Board | ListedBoard): board is Board => "plan" in board;
-
-/** Slots and journal, in bytes. */
-export function planInWords({ plan, pageBytes }: { plan: FlashPlan; pageBytes: number }): string {
-  const slots = slotStartPages(plan).length === 2 ? "two slots" : "one slot";
-  return `${slots} of ${kB(plan.slotPages * pageBytes)}`;
-}
+/** Slots, in bytes. */
+export const planInWords = (board: Board): string =>
+  `${slotsInWords[board.plan.kind]} of ${kB(slotBytesOf(board))}`;
 
 const updates: Record<Board["updates"], string> = {
   anywhere: "while the app runs",
   cable: "by the core, on its line",
+  never: "never",
 };
 
 /** One row of the table, by tableHead. */
-export function boardRow(board: Board | ListedBoard): string[] {
-  const { id, chip, variables } = board;
-  if (!isPlanned(board)) return [id, chip, "none", "-", String(variables), "-", "-"];
+export function boardRow(board: Board): string[] {
+  const { id, chip } = board;
   return [
     ...[id, chip, planInWords(board), updates[board.updates], variablesInWords(board)],
     ...[cryptoInWords(board), linkInWords(board)],
@@ -42,9 +29,11 @@ export function boardRow(board: Board | ListedBoard): string[] {
 /** What is true of a board in use, and what is not, each as a predicate: "the device can …". */
 export function abilities(board: Board): { can: string[]; cannot: string[] } {
   const { plan, crypto, measure } = board;
+  const overAir = board.updates === "cable" && board.radio.kind === "ble";
   const facts: [text: string, holds: boolean][] = [
+    ["be updated", board.updates !== "never"],
     ["be updated while its app runs", board.updates === "anywhere"],
-    ["be updated over the air", board.updates === "anywhere" || board.radio.kind === "ble"],
+    ["be updated over the air", board.updates === "anywhere" || overAir],
     ["fall back to the image before", plan.kind === "ab"],
     ["reach the agent without a gateway", board.link === "mqtt"],
     ["hash natively (else it verifies in slices, slowly)", crypto.sha256],
@@ -63,7 +52,7 @@ export function abilities(board: Board): { can: string[]; cannot: string[] } {
 
 /** Ids close to a mistyped one, closest first: at most three, each three edits away at most or with the same
  *  beginning, and at most one edit further than the closest. */
-export function closeTo(wanted: string, ids = Object.keys(allBoards)): string[] {
+export function closeTo(wanted: string, ids = Object.keys(boards)): string[] {
   const typed = wanted.toLowerCase().replace(/[^a-z0-9]/g, "");
   const rated = ids.map((id) => {
     const isPart = typed.length > 2 && (id.startsWith(typed) || typed.startsWith(id));
@@ -93,7 +82,7 @@ function edits(a: string, b: string): number {
   return row[b.length]!;
 }
 
-const kB = (bytes: number) => `${bytes / 1024} kB`;
+const kB = (bytes: number) => `${Math.round((10 * bytes) / 1024) / 10} kB`;
 
 const variablesInWords = ({ variables }: Board) =>
   variables === "runtime" ? "read at run time" : String(variables);

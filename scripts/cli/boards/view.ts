@@ -1,16 +1,14 @@
-import { type Board, boards, type ListedBoard, listedBoards } from "../../../boards/index.ts";
+import { type Board, boards } from "../../../boards/index.ts";
 import { columns } from "../api/client.ts";
-import { abilities, boardRow, isPlanned, planInWords, tableHead } from "./facts.ts";
+import { abilities, boardRow, planInWords, tableHead } from "./facts.ts";
 
 const widthMax = 100;
 
 /** The table of all boards, the promise of each way to update, and what each board cannot do. */
 export function overview(): string[] {
-  const rows = [...Object.values(boards), ...Object.values(listedBoards)].map(boardRow);
+  const rows = Object.values(boards).map(boardRow);
   const lines = [...columns(tableHead, rows), ""];
   for (const [promise, ids] of promises()) lines.push(...told(`${ids.join(", ")}: `, promise), "");
-  for (const board of Object.values(listedBoards))
-    lines.push(...told(`${board.id}: not run on: `, board.reason), "");
   for (const board of Object.values(boards))
     lines.push(...told(`${board.id} cannot: `, abilities(board).cannot.join("; ") || "-"));
   return [
@@ -29,16 +27,14 @@ function promises(): Map<string, string[]> {
 }
 
 /** Everything that is known of a board, each value with its source below it. */
-export function inFull(board: Board | ListedBoard): string[] {
+export function inFull(board: Board): string[] {
   const { sources, id, name, ...fields } = board;
   const lines = [`${name} (${id})`, ""];
-  if (isPlanned(board)) {
-    const { can, cannot } = abilities(board);
-    lines.push(...told("promise: ", board.promise));
-    lines.push(...told("    from ", sources.promise!), "", `plan: ${planInWords(board)}`, "");
-    lines.push("can", ...can.map((text) => `  ${text}`), "");
-    lines.push("cannot", ...cannot.map((text) => `  ${text}`), "");
-  }
+  const { can, cannot } = abilities(board);
+  lines.push(...told("promise: ", board.promise));
+  lines.push(...told("    from ", sources.promise!), "", `plan: ${planInWords(board)}`, "");
+  lines.push("can", ...can.map((text) => `  ${text}`), "");
+  lines.push("cannot", ...cannot.map((text) => `  ${text}`), "");
   for (const [field, value] of Object.entries(fields)) {
     if (field === "promise") continue;
     lines.push(...told(`${field}: `, shown(field, value)));

@@ -1,4 +1,4 @@
-import { type Board, boards, listedBoards, slotStartPages } from "../../../boards/index.ts";
+import { type Board, boards, slotAddresses, slotBytesOf } from "../../../boards/index.ts";
 import { BuildError } from "./errors.ts";
 
 /** Where parts lie, for the one text that needs to know. */
@@ -9,21 +9,17 @@ export interface PartTables {
   slotParts?: number[];
 }
 
+/** Bytes of the header of a Storage file. */
+export const headerBytes = 32;
+
 /** Source text that stands for each `BOARD.name` in device code. */
 export type BoardFields = Record<string, string>;
 
 /** Looks a board up by id.
- *  @throws BuildError BUILD_BOARD_UNKNOWN, listing the boards there are; BUILD_BOARD_NO_PLAN for one that is only listed */
+ *  @throws BuildError BUILD_BOARD_UNKNOWN, listing the boards there are */
 export function boardById(id: string): Board {
   const board = Object.hasOwn(boards, id) ? boards[id] : undefined;
   if (board) return board;
-  const listed = Object.hasOwn(listedBoards, id) ? listedBoards[id] : undefined;
-  if (listed)
-    throw new BuildError({
-      code: "BUILD_BOARD_NO_PLAN",
-      found: `board ${id}: expected a flash plan, got none. ${listed.reason}`,
-      remedy: `Choose one of ${Object.keys(boards).join(", ")}`,
-    });
   throw new BuildError({
     code: "BUILD_BOARD_UNKNOWN",
     found: `board: expected one of ${Object.keys(boards).join(", ")}, got "${id}"`,
@@ -38,18 +34,19 @@ export function boardById(id: string): Board {
 export function boardFields(board: Board, tables: PartTables = {}): BoardFields {
   const { plan, pageBytes } = board;
   const absent = "void 0";
-  const [slotA, slotB] = slotStartPages(plan);
+  const [slotA, slotB] = slotAddresses(board);
   const fields: BoardFields = {
     id: JSON.stringify(board.id),
     flashStart: String(board.flashStart),
     pageBytes: String(pageBytes),
     writeUnitBytes: String(board.writeUnitBytes),
     rewrite: JSON.stringify(board.rewrite),
-    slotA: String(slotA! * pageBytes),
-    slotB: String((slotB ?? slotA!) * pageBytes),
+    slotA: String(slotA!),
+    slotB: String(slotB ?? slotA!),
     single: String(plan.kind === "single"),
+    fixed: String(plan.kind === "fixed"),
     cable: String(board.updates === "cable"),
-    slotBytes: String(plan.slotPages * pageBytes),
+    slotBytes: String(slotBytesOf(board)),
     journal: String(plan.journalPage * pageBytes),
     journalHalfBytes: String(plan.journalHalfPages * pageBytes),
     core: String(plan.corePage * pageBytes),
@@ -61,6 +58,7 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
     sha256: String(board.crypto.sha256),
     shaCopies: String(board.crypto.copies ?? false),
     watchdog: String(board.watchdog),
+    feed: board.feed ?? (board.watchdog ? "E.kickWatchdog()" : absent),
     wifi: String(board.radio.kind === "wifi"),
     probe: String(board.probe ?? false),
     // A block is in memory about five times while its frame is opened: small boards ask for half.
@@ -81,9 +79,13 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
 }
 
 /** Core's place on a board.
- *  @returns byte offset of the header of file `core` and the bytes from there to the end of Storage
+ *  @returns byte offset of the header of file `core` and the bytes from there to the end of Storage; on a board whose
+ *  image is fixed, to the header of file `slots`
  */
 export function coreArea(board: Board): { offset: number; bytes: number } {
-  const offset = board.plan.corePage * board.pageBytes;
-  return { offset, bytes: board.plan.totalPages * board.pageBytes - offset };
+  const { plan, pageBytes } = board;
+  const offset = plan.corePage * pageBytes;
+  const isFixed = plan.kind === "fixed";
+  const end = isFixed ? plan.journalPage * pageBytes - headerBytes : plan.totalPages * pageBytes;
+  return { offset, bytes: end - offset };
 }

@@ -1,6 +1,6 @@
-import type { Board } from "../../../boards/index.ts";
+import { type Board, slotAddresses, slotBytesOf } from "../../../boards/index.ts";
 import { heatshrink } from "../../../firmware/protocol/host/heatshrink.ts";
-import { coreArea } from "./boardFields.ts";
+import { coreArea, headerBytes } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
 import { assignNames, collectNames, type Names, noNameUse } from "./names.ts";
 import { reservedNames } from "./sources.ts";
@@ -29,9 +29,6 @@ export interface Core {
   /** short property names; every runtime for this core must be built with them */
   names: Names;
 }
-
-/** Bytes of the two file headers that stand between and before the texts. */
-export const headerBytes = 32;
 
 /** Builds the frozen core of a board: parts first, then `.boot0`, which knows where they stand.
  *  @throws BuildError; BUILD_BUDGET over `coreBytes`, headers included */
@@ -70,11 +67,14 @@ export async function buildCore(
  */
 export const page0PartsAt = 0x240;
 
-/** Puts the parts that fill page 0 best there, and the rest into file `core`.  Source: ADR 0001 */
+/** Puts the parts that fill page 0 best there, and the rest into file `core`; where the image is fixed, all of them behind
+ *  it.  Source: ADR 0001 */
 function placeParts(board: Board, parts: PartSource[], texts: string[]) {
   let page0Text = "";
   let coreText = "";
-  const room = board.pageBytes - page0PartsAt;
+  const isFixed = board.plan.kind === "fixed";
+  const room = isFixed ? 0 : board.pageBytes - page0PartsAt;
+  const coreAt = coreTextsAt(board);
   const chosen = fullest(
     texts.map((text) => text.length),
     room,
@@ -82,15 +82,19 @@ function placeParts(board: Board, parts: PartSource[], texts: string[]) {
   const placed: Core["parts"] = [];
   for (const [i, text] of texts.entries()) {
     const inPage0 = chosen.has(i);
-    const address = inPage0
-      ? page0PartsAt + page0Text.length
-      : coreArea(board).offset + headerBytes + coreText.length;
+    const address = inPage0 ? page0PartsAt + page0Text.length : coreAt + coreText.length;
     if (inPage0) page0Text += text;
     else coreText += text;
     const { name, cold = false } = parts[i]!;
     placed[i] = { name, address, bytes: text.length, cold };
   }
   return { placed, page0Text, coreText };
+}
+
+/** Where the texts of file `core` begin, from the start of Storage. */
+export function coreTextsAt(board: Board): number {
+  if (board.plan.kind === "fixed") return slotAddresses(board)[0]! + slotBytesOf(board);
+  return coreArea(board).offset + headerBytes;
 }
 
 /** Which of these sizes fill the room best. Pure.

@@ -9,7 +9,6 @@ export interface Place {
  *  desk. */
 export type BuildCode =
   | "BUILD_BOARD_UNKNOWN"
-  | "BUILD_BOARD_NO_PLAN"
   | "BUILD_BOARD_FIELD"
   | "BUILD_SYNTAX"
   | "BUILD_SHAPE"

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import type { Board } from "../../../boards/index.ts";
+import { type Board, slotBytesOf } from "../../../boards/index.ts";
 import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
+import { headerBytes } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
-import { buildCore, type Core, headerBytes } from "./core.ts";
+import { buildCore, type Core } from "./core.ts";
 import { buildFramework, composeImage, readApp } from "./image.ts";
 import { frameworkSources } from "./sources.ts";
 import type { BuildOptions, KeptNames } from "./text.ts";
@@ -50,7 +51,7 @@ export async function buildFirmware(
   const slotPartsText = parts.map(({ text }) => text).join("");
   const imageText = composeImage(runtimeText, appText, slotPartsText);
   const frameworkBytes = imageText.length - composeImage("", appText).length;
-  const slotBytes = board.plan.slotPages * board.pageBytes;
+  const slotBytes = slotBytesOf(board);
   checkBudget(board, [["image", imageText.length]], slotBytes, options);
   const digest = createHash("sha256").update(Buffer.from(imageText, "latin1")).digest("hex");
   const { budget } = board;

@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseSync, types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
-import { coldParts } from "../../../firmware/core/parts.ts";
+import { coldParts, imageParts } from "../../../firmware/core/parts.ts";
+import { updateSlotParts } from "../../../firmware/runtime/slotParts.ts";
 import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
 
@@ -25,7 +26,8 @@ export async function reservedNames(further: string[] = []): Promise<string[]> {
 
 /** The framework's sources for a board: the core's parts by the enum in core/parts.ts, `.boot0`,
  *  the runtime, its slot parts by the enum in runtime/slotParts.ts.
- *  A part `Link` is linkMqtt.ts, linkSerial.ts or linkCable.ts, by how the board reaches the agent and who may update it.
+ *  A part `Link` is linkMqtt.ts or linkSerial.ts, by how the board reaches the agent.
+ *  Where the image is fixed, a file NAMEFixed.ts stands for NAME.ts, and none.ts for what judges and writes images.
  *  @throws BuildError BUILD_PART_MISSING when a part has no file */
 export function frameworkSources(board: Board): {
   parts: PartSource[];
@@ -35,14 +37,29 @@ export function frameworkSources(board: Board): {
 } {
   const core = join(firmwareRoot, "core");
   const runtime = join(firmwareRoot, "runtime");
-  const link = board.link === "serial" ? "Serial" : board.updates === "cable" ? "Cable" : "Mqtt";
-  const parts = partFiles(join(core, "parts.ts"), "Part", link);
+  const link = board.link === "serial" ? "Serial" : "Mqtt";
+  const isFixed = board.plan.kind === "fixed";
+  const suited = (parts: PartSource[], unused: number[]) =>
+    isFixed ? fixed(parts, unused) : parts;
+  const parts = suited(partFiles(join(core, "parts.ts"), "Part", link), imageParts);
+  const isCold = ({ id, file }: PartSource) => coldParts.includes(id) && file !== noneFile;
   return {
-    parts: parts.map((part) => ({ ...part, cold: coldParts.includes(part.id) })),
+    parts: parts.map((part) => ({ ...part, cold: isCold(part) })),
     boot0File: join(core, "boot0.ts"),
     runtimeFile: join(runtime, "main.ts"),
-    slotParts: partFiles(join(runtime, "slotParts.ts"), "SlotPart", link),
+    slotParts: suited(partFiles(join(runtime, "slotParts.ts"), "SlotPart", link), updateSlotParts),
   };
+}
+
+const noneFile = join(firmwareRoot, "core/parts/none.ts");
+
+/** The parts of a board whose image is fixed. */
+function fixed(parts: PartSource[], unused: number[]): PartSource[] {
+  return parts.map((part) => {
+    if (unused.includes(part.id)) return { ...part, file: noneFile };
+    const own = part.file.replace(/\.ts$/, "Fixed.ts");
+    return existsSync(own) ? { ...part, file: own } : part;
+  });
 }
 
 /** The file of each member of an enum: in folder parts/ beside the enum's file. */

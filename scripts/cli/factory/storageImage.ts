@@ -1,7 +1,8 @@
 import { crc32 } from "node:zlib";
-import type { Board } from "../../../boards/index.ts";
+import { type Board, firstPageOf, slotAddresses, slotBytesOf } from "../../../boards/index.ts";
 import { encode } from "../../../firmware/protocol/host/cbor.ts";
-import { page0PartsAt } from "../build/core.ts";
+import { coreArea, headerBytes } from "../build/boardFields.ts";
+import { coreTextsAt, page0PartsAt } from "../build/core.ts";
 import { decodeIdentity, identityBytes, identityOffset } from "./identity.ts";
 import { LayoutError } from "./layoutError.ts";
 
@@ -30,66 +31,73 @@ export interface StorageInput {
   lifecycle: number;
 }
 
-const headerBytes = 32;
 const commitMark = 0x5aa5c33c;
 const recordSlots = 2;
 const recordLife = 9;
 /** Seconds between check-ins until the agent says otherwise. */
 const checkInS = 60;
 
-/** Composes the whole Storage of a new device, to be written once.
- *  Files fill it to the last byte: nothing can be appended, and the interpreter's compaction has
+/** Composes the whole Storage of a new device, and the flash before it that its plan names, to be written once.
+ *  Files fill Storage to the last byte: nothing can be appended, and the interpreter's compaction has
  *  nothing to do.
- *  @returns totalPages · pageBytes bytes
+ *  @returns all pages from firstPageOf(plan) to the last one
  *  @throws LayoutError STORAGE_INVALID when a text does not fit; IDENTITY_INVALID for a broken
  *  identity
  *  Source: SPEC.md §2 */
 export function composeStorage(board: Board, input: StorageInput): Uint8Array {
   const { plan, pageBytes } = board;
-  const storage = new Uint8Array(plan.totalPages * pageBytes).fill(0xff);
+  const before = -firstPageOf(plan) * pageBytes;
+  const storage = new Uint8Array(before + plan.totalPages * pageBytes).fill(0xff);
+  const put = (bytes: Uint8Array, address: number) => storage.set(bytes, before + address);
   const identity = decodeIdentity(input.identity);
-  const coreAt = plan.corePage * pageBytes;
-
-  storage.set(fileHeader("slots", coreAt - headerBytes), 0);
-  storage.set(input.identity.subarray(0, identityBytes), identityOffset);
+  put(input.identity.subarray(0, identityBytes), identityOffset);
+  const core = coreArea(board);
+  if (plan.kind === "fixed") {
+    const at = plan.journalPage * pageBytes;
+    put(fileHeader("slots", plan.totalPages * pageBytes - at), at - headerBytes);
+  } else put(fileHeader("slots", core.offset - headerBytes), 0);
   const page0 = bytesOf(input.page0Text);
   if (page0PartsAt + page0.length > pageBytes)
     throw tooLarge("page 0", pageBytes - page0PartsAt, page0.length);
-  storage.set(page0, page0PartsAt);
+  put(page0, page0PartsAt);
   if (input.slotA) {
-    const slotBytes = plan.slotPages * pageBytes;
+    const slotBytes = slotBytesOf(board);
     const image = bytesOf(input.slotA.text);
     if (image.length > slotBytes) throw tooLarge("slot A", slotBytes, image.length);
-    storage.set(image, plan.slotAPage * pageBytes);
+    put(image, slotAddresses(board)[0]!);
   }
   const half = firstJournalHalf(input, identity.keySetVersion);
   const halfBytes = plan.journalHalfPages * pageBytes;
   if (half.length > halfBytes) throw tooLarge("journal half", halfBytes, half.length);
-  storage.set(half, plan.journalPage * pageBytes);
-  storage.set(coreFiles(board, input, storage.length - coreAt), coreAt);
+  put(half, plan.journalPage * pageBytes);
+  for (const [address, bytes] of coreFiles(board, input)) put(bytes, address);
   return storage;
 }
 
-/** File `core` and file `.boot0`, padded with spaces so that they fill the area exactly. */
-function coreFiles(board: Board, input: StorageInput, areaBytes: number): Uint8Array {
+/** File `core` and file `.boot0`, padded with spaces so that they fill the area exactly.
+ *  @returns pieces by their address: where the image is fixed, it lies inside file `core` */
+function coreFiles(board: Board, input: StorageInput): [address: number, bytes: Uint8Array][] {
+  const area = coreArea(board);
+  const textsAt = coreTextsAt(board);
+  const end = area.offset + area.bytes;
   // The interpreter looks for the next header at its own alignment: one flash word.
   const unit = board.writeUnitBytes === 8 ? 8 : 4;
   const boot0 = input.boot0Text.padEnd(Math.ceil(input.boot0Text.length / unit) * unit);
-  const coreBytes = areaBytes - 2 * headerBytes - boot0.length;
-  if (input.coreText.length > coreBytes)
+  const boot0At = end - boot0.length;
+  const coreEnd = boot0At - headerBytes;
+  if (input.coreText.length > coreEnd - textsAt)
     throw tooLarge(
       "core and .boot0",
-      areaBytes - 2 * headerBytes,
+      end - textsAt - headerBytes,
       input.coreText.length + boot0.length,
     );
-  // `core` takes the padding: .boot0 is read to its end at every start.
-  const core = input.coreText.padEnd(coreBytes);
-  return concat([
-    fileHeader("core", core.length),
-    bytesOf(core),
-    fileHeader(".boot0", boot0.length),
-    bytesOf(boot0),
-  ]);
+  return [
+    [area.offset, fileHeader("core", coreEnd - area.offset - headerBytes)],
+    // `core` takes the padding: .boot0 is read to its end at every start.
+    [textsAt, bytesOf(input.coreText.padEnd(coreEnd - textsAt))],
+    [coreEnd, fileHeader(".boot0", boot0.length)],
+    [boot0At, bytesOf(boot0)],
+  ];
 }
 
 /** Journal half 0 as the factory leaves it: the records, and the header that makes it the live one.

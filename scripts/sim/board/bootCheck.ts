@@ -15,8 +15,8 @@ export interface FileHeader {
  *  @returns true when the chain of headers ends in blank flash or in a Storage filled to its last byte
  *  Source: interpreter src/jsflash.c jsfIsBankStorageValid with JSFSTT_NORMAL; behaviour only, no code taken */
 export function storageIsValid(flash: NorFlash): boolean {
-  const { start } = flash.rules;
-  const end = start + flash.totalBytes;
+  const start = flash.rules.storageStart;
+  const end = endOf(flash);
   let last = readHeader(flash, start);
   let nextAddr: number | null = start;
   let fullCheckAddr = start;
@@ -42,7 +42,7 @@ export function storageIsValid(flash: NorFlash): boolean {
 
 /** Walks all files, deleted ones included, as the interpreter finds them. */
 export function* fileHeaders(flash: NorFlash): Generator<FileHeader> {
-  let header = readHeader(flash, flash.rules.start);
+  let header = readHeader(flash, flash.rules.storageStart);
   if (!headerFits(flash, header)) return;
   for (;;) {
     yield header;
@@ -64,7 +64,7 @@ interface Step {
 }
 
 function nextHeader(flash: NorFlash, header: FileHeader): Step {
-  const end = flash.rules.start + flash.totalBytes;
+  const end = endOf(flash);
   const addr = align(flash, header.addr + fileBytes(header) + fileHeaderBytes);
   if (addr + fileHeaderBytes > end) return { addr: null, header: null, isValid: false };
   const here = readHeader(flash, addr);
@@ -77,13 +77,15 @@ function nextHeader(flash: NorFlash, header: FileHeader): Step {
   return { addr: page, header: there, isValid: headerFits(flash, there) };
 }
 
+const endOf = (flash: NorFlash) => flash.rules.start + flash.totalBytes;
+
 function readHeader(flash: NorFlash, addr: number): FileHeader {
   const raw = flash.read(addr, fileHeaderBytes);
   return { addr, raw, sizeWord: new DataView(raw.buffer).getUint32(0, true) };
 }
 
 function headerFits(flash: NorFlash, header: FileHeader): boolean {
-  const end = flash.rules.start + flash.totalBytes;
+  const end = endOf(flash);
   return (
     header.sizeWord !== 0xffffffff &&
     header.sizeWord !== 0 &&

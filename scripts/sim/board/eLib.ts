@@ -49,6 +49,15 @@ export function eLib(machine: Machine): Record<string, unknown> {
       machine.battery.spend("analogRead");
       return machine.battery.volts;
     },
+    memoryArea: (addr: unknown, length: unknown) => {
+      const { start, storageStart } = machine.flash.rules;
+      const from = Number(addr);
+      const bytes = Number(length);
+      // In Storage a text is read by its file.
+      if (!(from >= start && from + bytes <= storageStart))
+        throw machine.error("E.memoryArea: only flash before Storage");
+      return latin1(machine.flash.read(from, bytes));
+    },
     defrag: () => undefined,
     stopEventPropagation: () => undefined,
     sum: (data: unknown) => bytes(data).reduce((total, value) => total + value, 0),
@@ -56,7 +65,7 @@ export function eLib(machine: Machine): Record<string, unknown> {
   for (const [name, fn] of Object.entries(members)) {
     e[name] = machine.native(fn as (...args: unknown[]) => unknown);
   }
-  for (const name of ["setBootCode", "setPassword", "memoryArea", "asm", "nativeCall"]) {
+  for (const name of ["setBootCode", "setPassword", "asm", "nativeCall"]) {
     e[name] = machine.native(() => {
       throw machine.error(`E.${name} is banned on the device`);
     });

@@ -115,6 +115,7 @@ export class Life {
       },
       atEnd: (fn: () => void) => void this.endings.push(fn),
       kickWatchdog: () => {
+        this.around.kicked();
         if (this.watchdog) this.watchdog.kickedMs = clock.nowMs();
       },
       enableWatchdog: (seconds: number, isAutomatic: boolean) =>

@@ -9,6 +9,7 @@ import type { EndCause } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { Pins } from "./pins.ts";
 import type { World } from "./realm.ts";
+import type { ResetReason } from "./simBoard.ts";
 
 /** What lies around a board and outlives its resets. */
 export interface Surroundings {
@@ -23,6 +24,10 @@ export interface Surroundings {
   readonly sensors: Sensors;
   /** chip registers by address that keep their value over a reset, as long as there is power */
   readonly registers: Map<number, number>;
+  /** told each time that device code kicks the watchdog */
+  kicked(): void;
+  /** why the chip was reset last */
+  resetReason(): ResetReason;
   /** bytes that leave the board on a port */
   transmit(port: string, data: Uint8Array): void;
   /** a line on whatever console is open; shown to the person who runs the simulation even when none is */

@@ -9,6 +9,10 @@ interface Watch {
   edge: string;
 }
 
+/** RCC_CSR and its bit RMVF. Source: ST RM0368 §6.3.20 */
+const stm32ResetFlags = 0x40023874;
+const stm32ClearFlags = 0x1000000;
+
 /** Pins, watches and chip registers. */
 export function pinGlobals(machine: Machine): Record<string, unknown> {
   const numbered = Array.from({ length: pinCount }, (_, i) => `D${i}`);
@@ -57,10 +61,11 @@ export function pinGlobals(machine: Machine): Record<string, unknown> {
     pinMode: machine.native(() => undefined),
     getPinMode: machine.native(() => "input"),
     peek32: machine.native((addr: unknown) => machine.registers.get(Number(addr)) ?? 0),
-    // The registers kept here are reset reasons: a written 1 clears its bit.
+    // The registers kept here are reset reasons: a written 1 clears its bit, on an STM32F4 one bit clears them all.
     poke32: machine.native((addr: unknown, value: unknown) => {
       const before = machine.registers.get(Number(addr)) ?? 0;
-      machine.registers.set(Number(addr), before & ~Number(value));
+      const isAll = Number(addr) === stm32ResetFlags && (Number(value) & stm32ClearFlags) !== 0;
+      machine.registers.set(Number(addr), isAll ? 0 : before & ~Number(value));
     }),
   });
   return globals;

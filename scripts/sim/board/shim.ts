@@ -9,6 +9,7 @@ import { nrfLib } from "./nrfLib.ts";
 import { pinGlobals } from "./pinGlobals.ts";
 import { Ports } from "./ports.ts";
 import { processLib } from "./processLib.ts";
+import type { ResetReason } from "./simBoard.ts";
 import { timerGlobals } from "./timers.ts";
 import { Wifi } from "./wifiLib.ts";
 
@@ -40,6 +41,7 @@ export function installShim(machine: Machine): Shim {
     heatshrink: heatshrinkLib(machine),
   };
   if (net) libraries.net = net.library;
+  if (board.chip === "ESP8266") libraries.ESP8266 = esp8266Lib(machine);
   if (wifi) libraries.Wifi = wifi.library;
   if (board.consoles.telnet) libraries.TelnetServer = telnetLib(machine);
   let timeOffsetS = 0;
@@ -74,6 +76,20 @@ export function installShim(machine: Machine): Shim {
   if (crypto.aes) realm.global.AES = crypto.aes;
   if (board.consoles.ble) realm.global.NRF = nrfLib(machine);
   return { ports, wifi, process, e, timerCount: timers.count };
+}
+
+/** Source: interpreter targets/esp8266/user_main.c, rst_codes */
+const esp8266Words: Record<ResetReason, string> = {
+  ...{ "power-on": "power on", "brown-out": "power on", pin: "reset pin" },
+  ...{ watchdog: "wdt reset", software: "restart" },
+};
+
+function esp8266Lib(machine: Machine): Record<string, unknown> {
+  return machine.realm.object({
+    getResetInfo: machine.native(() =>
+      machine.realm.object({ reason: esp8266Words[machine.resetReason()] }),
+    ),
+  });
 }
 
 function telnetLib(machine: Machine): Record<string, unknown> {

@@ -11,6 +11,7 @@ import { Life } from "./life.ts";
 import type { Sensors, Surroundings, WifiSurroundings } from "./machine.ts";
 import { Pins } from "./pins.ts";
 import type { RealmHost, World } from "./realm.ts";
+import { SlowClock } from "./slowClock.ts";
 
 /** A simulated board. Only `board` and `clock` are needed. */
 export interface SimBoardOptions {
@@ -34,6 +35,8 @@ export interface SimBoardOptions {
   wallLimitMs?: number;
   /** time from a reset to the first device code; default 30 */
   bootMs?: number;
+  /** time that passes each time device code kicks the watchdog, as it does for each block of a hash of its own; default 0 */
+  kickMs?: number;
   /** turns pretokenised text into source; needed when images are built so */
   detokenise?: (text: string) => string;
   /** another world for device code than a fresh context at each start */
@@ -52,9 +55,19 @@ export type SimEvent =
   | { kind: "print"; line: string };
 
 const keptMax = 1000;
-const resetReasonAddr = 0x40000400;
-/** nRF52 POWER.RESETREAS bits; power-on and brown-out leave none. Source: nRF52832 PS, RESETREAS */
-const resetBits: Partial<Record<ResetReason, number>> = { pin: 1, watchdog: 2, software: 4 };
+/** Registers that tell why the chip was reset, by address, and what each reset sets there. Power-on and brown-out leave no
+ *  bit on an nRF52; every reset of an STM32F4 pulls its reset pin too.
+ *  Source: nRF52832 PS, POWER.RESETREAS; ST RM0368 §6.3.20, RCC_CSR */
+const resetRegisters: [addr: number, bits: Partial<Record<ResetReason, number>>][] = [
+  [0x40000400, { pin: 1, watchdog: 2, software: 4 }],
+  [
+    0x40023874,
+    {
+      ...{ "power-on": 0xe000000, "brown-out": 0x6000000, pin: 0x4000000 },
+      ...{ watchdog: 0x24000000, software: 0x14000000 },
+    },
+  ],
+];
 
 /** A board whose device logic is only the text found in its flash. */
 export class SimBoard {
@@ -71,11 +84,14 @@ export class SimBoard {
   reboots = 0;
   /** exceptions that reached the idle loop */
   crashes = 0;
+  /** times that device code kicked the watchdog: with a hash of its own, once for each block */
+  kicks = 0;
   lastResetReason: ResetReason | null = null;
   private life: Life | null = null;
   private restart: SimTimer | null = null;
   private readonly options: SimBoardOptions;
   private readonly around: Surroundings;
+  private readonly slow: SlowClock | null;
   private readonly portListeners = new Map<string, Set<(data: Uint8Array) => void>>();
   private readonly eventListeners = new Set<(event: SimEvent) => void>();
 
@@ -87,9 +103,10 @@ export class SimBoard {
     this.flash = options.flash ?? new NorFlash(rulesOf(options.board), options.storage, random);
     this.battery = new Battery(options.clock, options.battery);
     this.pins = new Pins(options.board);
+    this.slow = options.kickMs ? new SlowClock(options.clock) : null;
     this.around = {
       board: options.board,
-      clock: options.clock,
+      clock: this.slow ?? options.clock,
       net: options.net ?? noNet(),
       flash: this.flash,
       battery: this.battery,
@@ -109,7 +126,13 @@ export class SimBoard {
         ...options.sensors,
       },
       registers: new Map(),
-      transmit: (port, data) => this.transmit(port, data),
+      resetReason: () => this.lastResetReason ?? "power-on",
+      kicked: () => {
+        this.kicks++;
+        this.slow?.spend(options.kickMs!);
+      },
+      transmit: (port, data) =>
+        this.slow ? this.slow.leave(() => this.transmit(port, data)) : this.transmit(port, data),
       print: (line) => this.printed(line),
     };
   }
@@ -211,8 +234,10 @@ export class SimBoard {
     this.starts++;
     if (!isSoft) {
       this.lastResetReason = reason;
-      const before = this.around.registers.get(resetReasonAddr) ?? 0;
-      this.around.registers.set(resetReasonAddr, before | (resetBits[reason] ?? 0));
+      for (const [addr, bits] of resetRegisters) {
+        const before = this.around.registers.get(addr) ?? 0;
+        this.around.registers.set(addr, before | (bits[reason] ?? 0));
+      }
     }
     this.record({ kind: "started", reason, isSoft });
     const life = new Life(this.around, {
@@ -227,7 +252,8 @@ export class SimBoard {
       onStorageErased: () => this.record({ kind: "storage-erased" }),
     });
     this.life = life;
-    life.boot(isSoft);
+    if (this.slow) this.slow.work(() => life.boot(isSoft));
+    else life.boot(isSoft);
   }
 
   private ended(life: Life, cause: EndCause, delayMs: number): void {

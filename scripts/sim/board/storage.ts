@@ -60,7 +60,7 @@ export function readFile(
 
 /** Bytes behind the last file. */
 export function freeBytes(flash: NorFlash): number {
-  let end = flash.rules.start;
+  let end = flash.rules.storageStart;
   for (const header of fileHeaders(flash)) {
     end = header.addr + fileHeaderBytes + Math.ceil(fileBytes(header) / 4) * 4;
   }

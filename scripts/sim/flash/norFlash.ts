@@ -20,7 +20,7 @@ export const enum Touch {
   Used = 2,
 }
 
-/** The Storage area of one board: bits are cleared by writing and set again only by erasing a page. */
+/** The flash of one board, Storage and what it uses before it: bits are cleared by writing and set again only by erasing a page. */
 export class NorFlash {
   readonly rules: FlashRules;
   /** writes and erases begun so far */
@@ -125,6 +125,9 @@ export class NorFlash {
     const { start, pageBytes, writeUnitBytes } = this.rules;
     const index = Math.floor((addr - start) / pageBytes);
     if (!this.writable(start + index * pageBytes, pageBytes)) return;
+    // Storage is one sector there: all of it would go.
+    if (start < this.rules.storageStart && addr >= this.rules.storageStart)
+      this.violate("shared-sector", addr, pageBytes);
     const cut = this.begin("erase", start + index * pageBytes, pageBytes / writeUnitBytes);
     const page = this.own(index);
     page.erases++;
@@ -136,9 +139,10 @@ export class NorFlash {
     blankPage(page);
   }
 
-  /** Erases everything, as the interpreter itself does when it finds Storage corrupt. Counts no operation. */
+  /** Erases all of Storage, as the interpreter itself does when it finds it corrupt. Counts no operation. */
   eraseAll(): void {
-    for (let i = 0; i < this.pages.length; i++) {
+    const { start, storageStart, pageBytes } = this.rules;
+    for (let i = (storageStart - start) / pageBytes; i < this.pages.length; i++) {
       const page = this.own(i);
       page.erases++;
       blankPage(page);

@@ -1,9 +1,13 @@
-import type { Board } from "../../../boards/types.ts";
+import { type Board, firstPageOf } from "../../../boards/types.ts";
 
 /** What one family's flash allows. Addresses are absolute, as device code uses them. */
 export interface FlashRules {
+  /** of the first page that the firmware uses */
   start: number;
+  /** where Storage begins; pages before it belong to the firmware alone */
+  storageStart: number;
   pageBytes: number;
+  /** all, from `start` on */
   pages: number;
   /** smallest write in bytes, and what a second write to the same unit may do */
   writeUnitBytes: 1 | 4 | 8;
@@ -15,12 +19,14 @@ export interface FlashRules {
   blockWritesMax: number;
 }
 
-/** The rules of a board's Storage area, as its file states them. */
+/** The rules of the flash that a board's firmware uses, as its file states them. */
 export function rulesOf(board: Board): FlashRules {
+  const first = firstPageOf(board.plan);
   return {
-    start: board.flashStart,
+    start: board.flashStart + first * board.pageBytes,
+    storageStart: board.flashStart,
     pageBytes: board.pageBytes,
-    pages: board.plan.totalPages,
+    pages: board.plan.totalPages - first,
     writeUnitBytes: board.writeUnitBytes,
     rewrite: board.rewrite,
     protectedRanges: board.protectedRanges,
@@ -39,6 +45,7 @@ export interface FlashViolation {
     | "torn-page"
     | "out-of-range"
     | "protected"
+    | "shared-sector"
     | "worn-block";
   addr: number;
   bytes: number;

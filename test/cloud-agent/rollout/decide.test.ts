@@ -30,6 +30,11 @@ describe("what a device gets next", () => {
     ["belowFloor", { floor: 8 }, /release 7 is below its floor 8/],
     ["newer", { runningSequence: 9 }, /runs release 9, which is newer than 7/],
     ["noImage", { classId: "class-x" }, /has no image for board puckjs \(class class-x\)/],
+    [
+      "noImage",
+      { board: "pico" },
+      /^board pico is never updated: it is written again at the cable$/,
+    ],
     ["away", { maintenance: true }, /in maintenance/],
     ["away", { orderPending: "wipe" }, /not answered a wipe order/],
     ["failedBefore", { lastFailed: failed }, /failed on it before: crashed at boot, "TypeError"/],

@@ -50,6 +50,16 @@ const told = async (kind: string) =>
   (await bench.events(kind, serial)).map(({ code, data }) => [code, data.version]);
 
 describe("a key set", () => {
+  it("is not offered to a device whose board takes no release that it could judge", async () => {
+    await accept(2);
+    expect(kinds(await checkIn())).toEqual(["reply", "keys"]);
+    await bench.ports.store.tx(async (tx) => {
+      const known = (await tx.device(serial))!;
+      await tx.putDevice({ ...known, birth: { ...known.birth, board: "pico" } });
+    });
+    expect(kinds(await checkIn())).toEqual(["reply"]);
+  });
+
   it("is offered to a device that has the one before, and served in blocks", async () => {
     expect(kinds(await checkIn())).toEqual(["reply"]);
     await accept(2);
