@@ -3,14 +3,17 @@ import type { CloudMessage } from "../../firmware/protocol/host/cloudMessages.ts
 import { openFrame, sessionKeys } from "../../firmware/protocol/host/frames.ts";
 import {
   challengeIsFresh,
+  challengeMinutes,
   decodeChalBody,
   decodeHello,
   decodeProve,
   type Hello,
   type Prove,
   proveMacIsRight,
+  slowChallengeMinutes,
 } from "../../firmware/protocol/host/handshake.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { isSlow } from "../core/boards.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { contactAnswers, sealAnswers } from "./answers.ts";
 import { commitClaim, judgePossession } from "./claim.ts";
@@ -128,16 +131,18 @@ function isLater(last: SessionRecord, hello: Hello, prove: Prove): boolean {
 function requireFresh(step: Step, device: DeviceRecord, hello: Hello, prove: Prove): void {
   const { nowMs } = step.incoming;
   const { nc, timeS } = decodeChalBody(prove.chalBody);
+  const minutes = isSlow(device.birth.board) ? slowChallengeMinutes : challengeMinutes;
   const isFresh = challengeIsFresh(
     challengeKeyOf(step.ports, device),
     hello.serial,
     hello.nd,
     nc,
     nowMs,
+    minutes,
   );
-  // The nonce is good for three minutes at most; a time further away was not given with it.
+  // The nonce is good for so many minutes at most; a time further away was not given with it.
   const isOfThisLife = timeS >= (step.ports.config.challengesSinceS ?? 0);
-  if (isFresh && isOfThisLife && Math.abs(timeS * 1000 - nowMs) <= 240_000) return;
+  if (isFresh && isOfThisLife && Math.abs(timeS * 1000 - nowMs) <= (minutes + 1) * 60_000) return;
   throw new Refusal(
     Code.ChallengeExpired,
     "PROVE answers a challenge that is not of these minutes",

@@ -64,6 +64,7 @@ export interface ClientState {
 export interface Client {
   say(message: any[]): void;
   hello(): void;
+  /** Checks in after so long; 0 = when the time for an answer is over. */
   later(ms: number): void;
   checkIn(): void;
   received(message: Bytes): void;
@@ -86,15 +87,20 @@ export default (k: Kit) =>
       },
       later(ms) {
         if (c.timer) k.h.cancel(c.timer);
+        // 0: 8 s (64 s without native hashes), doubled for each check-in that went unanswered, at most 32 times; 18 h where
+        // nobody is expected.
+        const most = c.isLocal ? 13 : 5;
+        if (!ms) ms = answerMs << (c.waiting > most ? most : c.waiting);
         // After its sunset nobody waits for this device.
         if (c.life[3]! < 0) ms = sunsetPauseMs;
-        // A tenth of jitter keeps a site from waking all at once.
+        // A tenth of jitter keeps a site from waking all at once; without native hashes a random number takes a minute.
+        const jitter = BOARD.sha256 ? k.random(1)[0]! : k.h.ms() & 255;
         c.timer = k.h.after(
           () => {
             c.timer = null;
             k.part(Part.Client)(c).checkIn();
           },
-          ms + (ms * k.random(1)[0]!) / 2560,
+          ms + (ms * jitter) / 2560,
         );
       },
       checkIn() {
@@ -102,12 +108,12 @@ export default (k: Kit) =>
           c.failed++;
           c.frames = null;
         }
-        // 8 s (64 s without native hashes), doubled for each check-in that went unanswered, at most 32 times; 18 h where nobody is expected.
-        const most = c.isLocal ? 13 : 5;
-        me.later(answerMs << (c.waiting > most ? most : c.waiting));
+        me.later(0);
         c.waiting++;
         if (c.frames) me.say(k.part(Part.Report)(c));
         else me.hello();
+        // What was sent took minutes: the time for an answer begins now.
+        if (!BOARD.sha256) me.later(0);
       },
       received(b) {
         try {
@@ -126,6 +132,7 @@ export default (k: Kit) =>
             c.hello = null;
             c.frames = answer.frames;
             c.send(answer.prove);
+            if (!BOARD.sha256) me.later(0);
           } else if (m[0] === Msg.HelloWanted) {
             if (k.h.ms() - c.helloAtMs > helloWantedPauseMs) me.hello();
           } else if (m[0] === Msg.Refused) me.later((m[2] || 60) * 1000);

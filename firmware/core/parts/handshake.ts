@@ -41,8 +41,9 @@ export default (k: Kit): Handshake => {
     },
     prove(hello, chal, checkIn) {
       const body = chal[1];
-      if (!k.same(chal[2], mac(["FL1-chal", hello[0], body]))) throw Code.HandshakeMac;
+      // Before the MAC, which takes a board without native hashes longer than that.
       if (k.h.ms() - hello[2] > chalAgeMsMax) throw Code.ChallengeExpired;
+      if (!k.same(chal[2], mac(["FL1-chal", hello[0], body]))) throw Code.HandshakeMac;
       const c = k.decode(body);
       const life = k.get(Rec.Life);
       if (life && c[1] < life[1]) throw Code.TimeBelowFloor;

@@ -9,7 +9,8 @@ import type { ClientState } from "./client.ts";
 import type { Send } from "./linkSerial.ts";
 
 const receiptEveryMs = 20_000;
-const calmMs = 600_000;
+/** Half an hour without native hashes: a handshake and the answer to it can take a third of it. */
+const calmMs = BOARD.sha256 ? 600_000 : 1_800_000;
 
 /** The core alone: ends an ordered wipe and tells of it until acknowledged, or else keeps the device reachable
  *  so that it can take an update. Source: SPEC.md §8 */

@@ -56,13 +56,14 @@ export default (k: Kit) =>
     /** What to FETCH: 0 manifest, 1 plain, 2 any coding, where the framework that runs brings the unpacker. */
     const kind = () => (download ? (download[9] && c.app(AppEvent.Unpack, c) ? 2 : 1) : 0);
     const ask = () => {
+      say([Msg.Fetch, kind(), sequence, offset, left()]);
+      // Behind it: without native hashes it takes a minute to send.
       stall = k.h.after(() => {
         stall = null;
         // Asked too often: the next check-in offers it again, and it goes on where it stood.
         if (++asks > asksMax) c.update = null;
         else ask();
       }, stallMs);
-      say([Msg.Fetch, kind(), sequence, offset, left()]);
     };
     const restartWhenReady = (code: Code, holds: number) => {
       if (holds < holdsMax && c.app(AppEvent.Ready, c) === false) {

@@ -56,6 +56,7 @@ export default (k: Kit) =>
       return n < BOARD.blockBytes ? n : BOARD.blockBytes;
     };
     const ask = () => {
+      say([Msg.Fetch, 4, version, start + got, left()]);
       if (stall) k.h.cancel(stall);
       stall = k.h.after(() => {
         stall = null;
@@ -63,7 +64,6 @@ export default (k: Kit) =>
         if (++asks > asksMax) c.update = null;
         else ask();
       }, stallMs);
-      say([Msg.Fetch, 4, version, start + got, left()]);
     };
     const read = (b: Bytes) => {
       try {

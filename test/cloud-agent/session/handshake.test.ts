@@ -142,6 +142,18 @@ describe("a refused handshake", () => {
     bench.nowMs += 119_000;
     expect(kinds(await bench.say(device, prove))).toEqual(["reply"]);
   });
+  it("accepts a PROVE fourteen minutes after its challenge from a board without native hashes, and none after fifteen", async () => {
+    await bench.ports.store.tx(async (tx) => {
+      const known = (await tx.device(serial))!;
+      await tx.putDevice({ ...known, birth: { ...known.birth, board: "microbit2" } });
+    });
+    const late = await proveOf(device);
+    bench.nowMs += 839_000;
+    expect(kinds(await bench.say(device, late))).toEqual(["reply"]);
+    const tooLate = await proveOf(device);
+    bench.nowMs += 900_000;
+    expect(kinds(await bench.say(device, tooLate))).toEqual([`refused ${Code.ChallengeExpired}`]);
+  });
   it("refuses a challenge that this agent did not give", async () => {
     const hello = device.hello();
     const nc = new Uint8Array(16);
