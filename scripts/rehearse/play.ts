@@ -150,7 +150,9 @@ class Conductor {
   }
 
   #view(vitals: Record<string, VitalsSummary> | null) {
-    return { devices: this.#devices(), vitals, release: this.#plan.release.record };
+    const { release, from } = this.#plan;
+    const releases = from === undefined ? [release.record] : [from.record, release.record];
+    return { devices: this.#devices(), vitals, release: release.record, releases };
   }
 }
 
