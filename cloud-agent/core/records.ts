@@ -71,6 +71,7 @@ export interface DeviceRecord {
     resetReason?: number;
     log?: string;
   } | null;
+  /** of a release; that check-ins stayed unanswered is in isFrozen */
   refused: { sequence: number; code: number } | null;
   /** when it told that refusal; absent in records from before */
   refusedMs?: number | null;
@@ -78,6 +79,8 @@ export interface DeviceRecord {
   deferred?: { sequence: number; sinceMs: number } | null;
   /** failures of late, and until when it is left alone */
   penalty?: Penalty | null;
+  /** true when its newest check-in said that those before it had stayed unanswered for long (Frozen) */
+  isFrozen?: boolean;
   download: { sequence: number; bytesDone: number; sizeBytes: number } | null;
   zombieContacts: number;
   brokerCounter: number;

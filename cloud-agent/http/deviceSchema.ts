@@ -103,6 +103,9 @@ export const device = Type.Object({
       }),
     ),
   ),
+  isFrozen: Type.Boolean({
+    description: "true: its newest check-in said that those before had stayed unanswered for long",
+  }),
   download: orNull(
     Type.Object({ sequence: uint32(), bytesDone: Type.Integer(), sizeBytes: Type.Integer() }),
   ),

@@ -27,6 +27,7 @@ export function deviceView(device: DeviceRecord, steadyMs: number) {
     isSunset: device.isSunset ?? false,
     fieldMinutesLeft: device.fieldMinutesLeft ?? null,
     poison: device.poison ?? [],
+    isFrozen: device.isFrozen ?? false,
     settingsRefused: device.settingsRefused ?? {},
     // A wipe's order stays in the record for its receipt; an ended one is no longer an order.
     order: device.lifecycle === Lifecycle.Retired ? null : device.order,

@@ -72,7 +72,8 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
   const events: NewEvent[] = [];
   const add = (kind: string, sequence: number, code: number, text: string, data = {}) =>
     events.push({ kind, sequence, code, text, data });
-  const { download, failed, refused, runningSequence } = info;
+  const { download, failed, runningSequence } = info;
+  const refused = isFrozen(info) ? null : info.refused;
   const digest = hex(info.runningDigest);
   if (before.lastSeenMs === null) add("firstContactMade", runningSequence, 0, "First check-in.");
   if (download && download.sequence !== before.download?.sequence) {
@@ -109,6 +110,10 @@ export function changes(before: DeviceRecord, info: CheckInInfo): NewEvent[] {
   if (refused && !isSameRefusal(before, refused)) {
     const text = `The device refused release ${refused.sequence} with code ${refused.code}.`;
     add("updateRefused", refused.sequence, refused.code, text);
+  }
+  if (isFrozen(info) && !before.isFrozen) {
+    const text = "The device's check-ins had stayed unanswered for long.";
+    add("checkInsUnanswered", runningSequence, Code.Frozen, text);
   }
   const { keySetVersion: version } = info;
   const isTold = before.keySetNews?.version === version && before.keySetNews.code === keySetTaken;
@@ -161,12 +166,18 @@ function isSameFailure(before: DeviceRecord, failed: NonNullable<CheckInInfo["fa
   );
 }
 
+/** True when the device says that its check-ins stayed unanswered; no refusal stands beside it then. */
+function isFrozen({ refused }: CheckInInfo): boolean {
+  return refused !== null && refused.code === Code.Frozen;
+}
+
 function isSameRefusal(before: DeviceRecord, refused: { sequence: number; code: number }): boolean {
   return before.refused?.sequence === refused.sequence && before.refused.code === refused.code;
 }
 
 function withFacts(device: DeviceRecord, info: CheckInInfo, nowMs: number): DeviceRecord {
-  const { refused } = info;
+  // What it has against a release it tells again once it is answered.
+  const refused = isFrozen(info) ? device.refused : info.refused;
   const isNewRefusal = refused !== null && !isSameRefusal(device, refused);
   // Put off is over when it runs.
   const isTaken = device.deferred?.sequence === info.runningSequence;
@@ -190,6 +201,7 @@ function withFacts(device: DeviceRecord, info: CheckInInfo, nowMs: number): Devi
     poison: info.poison?.map(hex),
     lastFailed: info.failed && { ...info.failed, digest: hex(info.failed.digest) },
     refused,
+    isFrozen: isFrozen(info),
     ...(isNewRefusal ? { refusedMs: nowMs } : {}),
     ...(isTaken ? { deferred: null } : {}),
     download: info.download,

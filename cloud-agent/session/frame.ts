@@ -177,8 +177,14 @@ async function takeEvent(
 
 /** Codes of a manifest or image that was not taken. */
 function refusesUpdate(code: number): boolean {
-  const isRefusal = code >= Code.ManifestMalformed && code < Code.UpdateDeferred;
-  return isRefusal || code === Code.MemoryTooLow || code === Code.PatchMalformed;
+  // Between them stand an app's wish to wait, and what became of key sets.
+  return (
+    (code >= Code.ManifestMalformed && code < Code.UpdateDeferred) ||
+    (code >= Code.WrongSlot && code <= Code.TicketFloor) ||
+    (code >= Code.SequenceTooFar && code <= Code.BundlePartial) ||
+    code === Code.MemoryTooLow ||
+    code === Code.PatchMalformed
+  );
 }
 
 async function appendReport(

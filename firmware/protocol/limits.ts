@@ -6,6 +6,16 @@ export const blockBytesMax = 512;
 export const messageBytesMax = 1536;
 /** Largest SUIT envelope: LMS block 1,600 B + manifest 400 B + text, doubled. */
 export const envelopeBytesMax = 4096;
+/** How far a release's sequence may be ahead of what runs (of the floor where nothing does). There are 2^32 numbers, so no
+ *  release uses up more than a 400th of them; ten years of numbers like 2031120401 are less. */
+export const sequenceJumpMax = 10_000_000;
+/** Waits of 4 s in one retrieval that ended without an answer: ten minutes in all. A block is waited for at most six
+ *  times in a row, so a retrieval that gets this far had 21 blocks at least. */
+export const retrievalStallsMax = 150;
+/** Check-ins in a row that may stay unanswered before the device says so, and one more for each so many seconds of the check-in
+ *  interval. The pauses between them grow to 256 s, so this is ten minutes and ten intervals, about. */
+export const unansweredMax = 5;
+export const unansweredPerS = 25;
 /** Commands in one manifest, over all its sequences. */
 export const manifestCommandsMax = 32;
 /** Vitals that a manifest may bound for its trial: as many as SPEC.md §4.2 numbers, and one. */

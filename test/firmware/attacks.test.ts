@@ -1,83 +1,22 @@
 /** The attacks on software updates that TUF and Uptane name, each played against the shipped texts on a simulated board. */
-import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { boards } from "../../boards/index.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { errorTexts } from "../../firmware/protocol/errorTexts.ts";
-import { encodeManifest, type ManifestInput } from "../../firmware/protocol/host/suit.ts";
-import type { Firmware } from "../../scripts/cli/build/firmware.ts";
-import { SimulatedDevice } from "../../scripts/testkit/device.ts";
-import {
-  buildApp,
-  type Release,
-  type Workbench,
-  workbenchOf,
-} from "../../scripts/testkit/factory.ts";
+import { sequenceJumpMax } from "../../firmware/protocol/limits.ts";
+import { buildStage, never, Stage, withCommon } from "../support/attackStage.ts";
 import { read, tableRows } from "../tidy/files.ts";
 
-const app = fileURLToPath(new URL("../../scripts/examples/button.ts", import.meta.url));
-let firmware: Firmware;
-beforeAll(async () => {
-  firmware = await buildApp(boards.puckjs!, app);
-});
-
-const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
-const sha256 = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(data).digest());
-
-/** One claimed device that runs release 1, and all that an attacker has taken hold of: what its cloud says. */
-class Stage {
-  readonly bench: Workbench;
-  readonly device: SimulatedDevice;
-  /** as release 1, and what a good release 2 would be */
-  readonly payload = bytesOf(firmware.imageText);
-
-  constructor(desks = 1) {
-    this.bench = workbenchOf(firmware, "puckjs", desks);
-    this.device = new SimulatedDevice(this.bench, {});
-    this.device.powerOn();
-    this.device.claim();
-  }
-
-  manifest(changes: Partial<ManifestInput> = {}): Uint8Array {
-    const { vendorId, classId } = this.bench.birth.identity;
-    return encodeManifest({
-      ...{ sequence: 2, floor: 1, vendorId, classId, interpreter: ["2v0", "9v99"] },
-      ...{ digest: sha256(this.payload), sizeBytes: this.payload.length },
-      ...changes,
-    });
-  }
-
-  /** A release that the desk signed. */
-  release(changes: Partial<ManifestInput> = {}): Release {
-    const envelope = this.bench.sign(this.manifest(changes));
-    return { sequence: changes.sequence ?? 2, envelope, payload: this.payload };
-  }
-
-  /** Lets the cloud offer something. */
-  offer(release: Release): void {
-    this.device.cloud.offer = release;
-    this.device.cloud.nudge();
-  }
-
-  /** Codes that reached the cloud: by event, and in the newest check-in. */
-  hears(code: Code): boolean {
-    const { cloud } = this.device;
-    return (
-      cloud.reports.some((report) => report.code === code) &&
-      cloud.checkIns.at(-1)?.info.refused?.code === code
-    );
-  }
-}
+beforeAll(buildStage);
 
 interface Attack {
   name: string;
   code: Code;
   /** where the code is seen */
-  seen: string;
+  seen: typeof refusal | typeof inCheckIns;
   play(): Stage;
 }
 const refusal = "event, and refusal in check-ins";
+const inCheckIns = "check-ins";
 
 const attacks: Attack[] = [
   {
@@ -102,12 +41,31 @@ const attacks: Attack[] = [
     play() {
       const stage = new Stage();
       stage.offer(stage.release({ floor: 2 }));
-      stage.device.until("confirm release 2", () => {
-        return stage.device.checkIns.at(-1)!.info.floor === 2;
-      });
+      stage.runs(2);
       // A genuine envelope of before, served under a number that is new.
       const { envelope, payload } = stage.release({ sequence: 1 });
       stage.offer({ sequence: 3, envelope, payload });
+      return stage;
+    },
+  },
+  {
+    name: "fast-forward",
+    code: Code.SequenceTooFar,
+    seen: refusal,
+    play() {
+      const stage = new Stage();
+      stage.offer(stage.release({ sequence: 1 + sequenceJumpMax + 1 }));
+      return stage;
+    },
+  },
+  {
+    name: "indefinite freeze",
+    code: Code.Frozen,
+    seen: inCheckIns,
+    play() {
+      const stage = new Stage();
+      // What the device says arrives, and no answer with news comes back.
+      stage.device.cloud.tamper = never("reply");
       return stage;
     },
   },
@@ -136,6 +94,19 @@ const attacks: Attack[] = [
     },
   },
   {
+    name: "extraneous dependencies",
+    code: Code.DependencyUnknown,
+    seen: refusal,
+    play() {
+      const stage = new Stage();
+      const manifest = withCommon(stage.manifest(), (common) => {
+        common.set(1, new Map([[1, new Map()]]));
+      });
+      stage.offer({ ...stage.release(), envelope: stage.bench.sign(manifest) });
+      return stage;
+    },
+  },
+  {
     name: "wrong software",
     code: Code.WrongClass,
     seen: refusal,
@@ -156,14 +127,54 @@ const attacks: Attack[] = [
       return stage;
     },
   },
+  {
+    name: "drop-request",
+    code: Code.RequestsDropped,
+    seen: refusal,
+    play() {
+      const stage = new Stage();
+      stage.device.cloud.tamper = never("block");
+      stage.offer(stage.release());
+      return stage;
+    },
+  },
+  {
+    name: "slow retrieval",
+    code: Code.RetrievalSlow,
+    seen: refusal,
+    play() {
+      const stage = new Stage();
+      // Each block comes as late as it may.
+      stage.slow("block", 6);
+      stage.offer(stage.fullRelease());
+      return stage;
+    },
+  },
+  {
+    name: "partial bundle",
+    code: Code.BundlePartial,
+    seen: refusal,
+    play() {
+      const stage = new Stage();
+      const release = stage.release();
+      // The end is withheld: what stands in the slot behind it is an older image's.
+      stage.offer({ ...release, payload: release.payload.slice(0, -600) });
+      return stage;
+    },
+  },
 ];
 
 describe("an attack on updates", () => {
-  it.each(attacks)("$name is refused, and its code reaches the cloud", ({ code, play }) => {
+  it.each(attacks)("$name is refused, and its code reaches the cloud", ({ code, seen, play }) => {
     const stage = play();
     const { sequence } = stage.device.state;
-    stage.device.until(`report code ${code}`, () => stage.hears(code));
+    stage.device.until(`report code ${code}`, () => stage.hears(code, seen === refusal));
     expect(stage.device.state).toMatchObject({ sequence, slot: "confirmed", failed: null });
+    expect(stage.device.restarts).toBe(sequence - 1);
+  });
+
+  it("has twelve names", () => {
+    expect(attacks).toHaveLength(12);
   });
 
   it("that is none is an update, also where two desks have to sign", () => {
@@ -171,6 +182,39 @@ describe("an attack on updates", () => {
     stage.offer(stage.release());
     stage.device.until("run release 2", () => stage.device.state.sequence === 2);
     expect(stage.device.checkIns.at(-1)!.info.refused).toBeNull();
+  });
+
+  it("by a second component is an extraneous dependency too", () => {
+    const stage = new Stage();
+    const manifest = withCommon(stage.manifest(), (common) => {
+      common.set(2, [[Uint8Array.of(0)], [Uint8Array.of(1)]]);
+    });
+    stage.offer({ ...stage.release(), envelope: stage.bench.sign(manifest) });
+    stage.device.until("refuse it", () => stage.hears(Code.DependencyUnknown, true));
+  });
+
+  it("by blocks shorter than asked for is a partial bundle too, though the size is right", () => {
+    const stage = new Stage();
+    stage.device.cloud.tamper = (message) =>
+      message.kind === "block" && message.what === 1 && message.offset > 0
+        ? { ...message, data: message.data.slice(0, -8) }
+        : message;
+    stage.offer(stage.release());
+    stage.device.until("refuse it", () => stage.hears(Code.BundlePartial, true));
+    expect(stage.device.state).toMatchObject({ sequence: 1, slot: "confirmed", failed: null });
+  });
+
+  it("that withholds one block is told as dropped requests, and the image is taken whole later", () => {
+    const stage = new Stage();
+    stage.device.cloud.tamper = (message) =>
+      message.kind === "block" && message.what > 0 && message.offset === 4608 ? null : message;
+    stage.offer(stage.release());
+    stage.device.until("give up", () => stage.hears(Code.RequestsDropped, true));
+    stage.device.advance(3_600_000);
+    expect(stage.device.state).toMatchObject({ sequence: 1, slot: "confirmed", failed: null });
+    stage.device.cloud.tamper = (message) => message;
+    stage.runs(2);
+    expect(stage.device.state.failed).toBeNull();
   });
 
   it("has a code of its own, and stands in SECURITY.md so", () => {

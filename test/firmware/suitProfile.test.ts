@@ -197,6 +197,30 @@ describe("conditions and parameters", () => {
   });
 });
 
+describe("dependencies and components", () => {
+  const withCommon = (...entries: [number, CborValue][]) => {
+    const members = decode(manifestWith({})) as Map<CborKey, CborValue>;
+    const common = decode(members.get(3) as Uint8Array) as Map<CborKey, CborValue>;
+    for (const [key, value] of entries) common.set(key, value);
+    return encode(new Map([...members, [3, encode(common)]]));
+  };
+  it.each<[string, [number, CborValue], Code]>([
+    ["a dependency", [1, map([[1, map([])]])], Code.DependencyUnknown],
+    ["dependencies that are none", [1, map([])], Code.DependencyUnknown],
+    ["dependencies that are null", [1, null], Code.DependencyUnknown],
+    ["dependencies that are 0", [1, 0], Code.DependencyUnknown],
+    ["a second component", [2, [[Uint8Array.of(0)], [Uint8Array.of(1)]]], Code.DependencyUnknown],
+    ["another component", [2, [[Uint8Array.of(1)]]], Code.DependencyUnknown],
+    ["no component", [2, []], Code.DependencyUnknown],
+    ["an unknown member", [3, 1], Code.ManifestOutsideProfile],
+  ])("%s is refused by name", (_what, entry, code) => {
+    expect(manifestVerdict(withCommon(entry))).toBe(code);
+  });
+  it("of the one form are taken", () => {
+    expect(manifestVerdict(withCommon())).toBeInstanceOf(Array);
+  });
+});
+
 describe("any input", () => {
   const node = fc.letrec<{ node: CborValue }>((tie) => ({
     node: fc.oneof(

@@ -307,7 +307,7 @@ describe("a signed manifest outside the profile", () => {
           [4, encode([])],
         ]),
       ),
-      Code.ManifestOutsideProfile,
+      Code.DependencyUnknown,
     ],
   ])("%s is refused", (_name, value, code) => {
     expect(changed((m) => m.set(3, value))).toBe(code);
@@ -343,7 +343,7 @@ describe("published examples of draft-ietf-suit-manifest", () => {
     [2, 923, Code.ManifestOutsideProfile],
     [3, 396, Code.ManifestOutsideProfile],
     [4, 403, Code.ManifestOutsideProfile],
-    [5, 382, Code.ManifestOutsideProfile],
+    [5, 382, Code.DependencyUnknown],
   ])("example %i (%i bytes): digest and signature are right, the profile refuses it", (...row) => {
     const [number, length, verdict] = row;
     const example = readVector(`suit/example${number}.hex`).envelope!;

@@ -9,7 +9,7 @@ import { isFloorRefusal, ticketApplies } from "./ticket.ts";
 import type { Cause, DeviceFacts, DeviceProgress, RolloutPolicy } from "./types.ts";
 
 /** Where one device stands in one rollout.
- *  Counted: updated, pending, retrying and waitingForField (on trial until a person at the device confirms it; both as pending), and the four causes. Listed only: silent, deferred (says "not now"), away (maintenance,
+ *  Counted: updated, pending, retrying and waitingForField (on trial until a person at the device confirms it; both as pending), and the four causes. Listed only: silent, deferred (says "not now", or gets no blocks), away (maintenance,
  *  change of owner, unanswered order). Outside: noImage, newer, belowFloor, failedBefore, takenBack (reverted by
  *  order). */
 export type Standing =
@@ -190,7 +190,13 @@ function isDeferring(
 
 /** Refusals that end by themselves: the device asks again later. */
 function isPassing(code: number): boolean {
-  return code === Code.BatteryTooLow || code === Code.UpdateDeferred || code === Code.RateLimited;
+  return (
+    code === Code.BatteryTooLow ||
+    code === Code.UpdateDeferred ||
+    code === Code.RateLimited ||
+    code === Code.RequestsDropped ||
+    code === Code.RetrievalSlow
+  );
 }
 
 /** A device times out when its time is over and it either came back without the release or broke its promise to come.

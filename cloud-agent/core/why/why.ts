@@ -19,6 +19,9 @@ export interface WhyAnswer {
   facts: WhyFact[];
 }
 
+const frozenText =
+  "Its newest check-in said that those before it had stayed unanswered for long: the agent was away, or somebody keeps answers back.";
+
 /** Lines of the event log an answer shows; the newest are kept. */
 const eventsMax = 20;
 
@@ -44,6 +47,7 @@ export function whyNotUpdated(
   }
   const known = factsOf(device);
   facts.push(...presentFacts(known, own, nowMs));
+  if (device.isFrozen) facts.push({ atMs: null, text: frozenText });
   if (release === null) return { answer: `Release ${sequence} is not published.`, facts };
   const targeting = own.filter((rollout) => isTargeted(rollout.policy.target, known));
   if (targeting.length === 0) {

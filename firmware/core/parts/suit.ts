@@ -58,9 +58,12 @@ export default (k: Kit) =>
     keysOf(m, ",1,2,3,7,9,20,23,");
     need(m[1] === 1, Code.ManifestVersion);
     const common = inside(m[3]);
-    keysOf(common, ",2,4,");
-    // One component, h'00'.
-    need(k.same(k.encode(common[2]), [0x81, 0x81, 0x41, 0] as any), Code.ManifestOutsideProfile);
+    keysOf(common, ",1,2,4,");
+    // One component, h'00', and no dependencies, whatever they are.
+    need(
+      !(1 in common) && k.same(k.encode(common[2]), [0x81, 0x81, 0x41, 0] as any),
+      Code.DependencyUnknown,
+    );
 
     const p: any = {};
     const done: any = {};

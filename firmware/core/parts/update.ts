@@ -1,11 +1,16 @@
 import { Rec } from "../../flash/journal.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
-import { envelopeBytesMax, trialMinutesDefault } from "../../protocol/limits.ts";
+import {
+  envelopeBytesMax,
+  retrievalStallsMax,
+  sequenceJumpMax,
+  trialMinutesDefault,
+} from "../../protocol/limits.ts";
 import { Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import { otherOf, readSlots, slotOf } from "../slots.ts";
+import { readSlots } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
 import type { Limits, Plan } from "./suit.ts";
 
@@ -41,6 +46,7 @@ const unit = 8;
 export default (k: Kit) =>
   (c: ClientState, sequence: number, manifestBytes: number, verdict?: Plan | Code): Update => {
     let asks = 0;
+    let stalls = 0;
     let stall: unknown = null;
     let envelope: Bytes | null = null;
     let offset = 0;
@@ -60,8 +66,11 @@ export default (k: Kit) =>
       // Behind it: without native hashes it takes a minute to send.
       stall = k.h.after(() => {
         stall = null;
-        // Asked too often: the next check-in offers it again, and it goes on where it stood.
-        if (++asks > asksMax) c.update = null;
+        // Ended by NO, and perhaps replaced since.
+        if (c.update !== me) return;
+        // Either way the next check-in offers it again, and it goes on where it stood.
+        if (++stalls > retrievalStallsMax) end(Code.RetrievalSlow);
+        else if (++asks > asksMax) end(Code.RequestsDropped);
         else ask();
       }, stallMs);
     };
@@ -72,11 +81,13 @@ export default (k: Kit) =>
       } else k.h.after(() => k.restart(code), 500);
     };
     const end = (code: Code) => {
-      // An installed one keeps its place until the restart: the agent goes on offering what does not run yet.
-      if (code !== Code.UpdateInstalled) c.update = null;
       say([Msg.Event, code, sequence, offset, ""]);
+      // An installed one keeps its place until the restart: the agent goes on offering what does not run yet.
       if (code === Code.UpdateInstalled) restartWhenReady(code, 0);
-      else c.refusal = [sequence, code];
+      else {
+        c.update = null;
+        c.refusal = [sequence, code];
+      }
     };
     const failed = (e: unknown) => {
       const code = typeof e === "number" ? e : Code.OutOfMemory;
@@ -90,15 +101,18 @@ export default (k: Kit) =>
     /** All that can be known before the first write, and the first write. */
     const begin = (plan: Plan) => {
       const slots = readSlots(k);
-      const running = slotOf(slots, slots[0]);
+      const running = [slots[1], slots[2]][slots[0]];
       const poison = (k.get(Rec.Failed) || [])[7] || "";
       const battery = BOARD.batteryMv;
-      const slot = BOARD.single || slots[0] === 2 ? 0 : otherOf(slots);
+      const slot = BOARD.single || slots[0] ? 0 : 1;
       const ticket = plan[8] === null ? 0 : 1;
+      // How far it is ahead of what runs, or of the number below the floor where nothing does.
+      const ahead = ticket ? 1 : plan[0] - (running ? running[0] : slots[3] - 1);
       if (ticket && plan[8] !== slots[3]) throw Code.TicketFloor;
       if (!ticket && plan[0] < slots[3]) throw Code.SequenceBelowFloor;
-      if (plan[0] !== sequence || (!ticket && running && plan[0] <= running[0]))
-        throw Code.SequenceNotNewer;
+      if (plan[0] !== sequence || ahead < 1) throw Code.SequenceNotNewer;
+      // A number near the last one there is would let no later release pass.
+      if (ahead > sequenceJumpMax) throw Code.SequenceTooFar;
       if (plan[1] > BOARD.slotBytes) throw Code.ImageTooLarge;
       for (let i = 0; i < poison.length; i += 8)
         if (k.same(k.cut(poison, i, 8), k.cut(plan[2], 0, 8))) throw Code.ImagePoisoned;
@@ -181,17 +195,21 @@ export default (k: Kit) =>
     else if (!verdict) ask();
     else if (typeof verdict === "number") refuse(verdict);
     else soon(() => begin(verdict));
-    return {
+    const me: Update = {
       block(m) {
         const asked = kind();
-        const total = download ? download[1] : manifestBytes;
         // Packed and patched blocks come only to who asked for any coding.
         if (m[1] > 1 ? asked < 2 : m[1] !== (asked && 1)) return;
-        if (!stall || m[2] !== sequence || m[3] !== offset || m[4] !== total) return;
-        if (!(m[5] instanceof Uint8Array) || (m[1] < 2 && m[5].length !== left())) return;
+        if (!stall || m[2] !== sequence || m[3] !== offset || !(m[5] instanceof Uint8Array)) return;
         k.h.cancel(stall);
         stall = null;
         asks = 0;
+        // Shorter than what was signed or offered: the rest would be what stood there before.
+        if (
+          m[4] !== (download ? download[1] : manifestBytes) ||
+          (m[1] < 2 && m[5].length !== left())
+        )
+          return end(Code.BundlePartial);
         try {
           if (m[1] > 1) c.app(AppEvent.Unpack, c, m, piece);
           else if (download) piece(m[5]);
@@ -206,4 +224,5 @@ export default (k: Kit) =>
         }
       },
     };
+    return me;
   };

@@ -77,6 +77,7 @@ export const Key = {
   invoke: 9,
   install: 20,
   text: 23,
+  dependencies: 1,
   components: 2,
   shared: 4,
 } as const;

@@ -92,7 +92,7 @@ export function openEnvelope(bytes: Uint8Array, withSevered: boolean): Envelope 
  *  @throws CodedError for everything outside the profile and every condition that fails; nothing else */
 export function evaluate(manifestBytes: Uint8Array, receiver: Receiver): Evaluated {
   const members = inside("manifest", manifestBytes) as Members;
-  const { version, sequence, common: commonKey, components, shared } = Key;
+  const { version, sequence, common: commonKey, dependencies, components, shared } = Key;
   const known = [version, sequence, commonKey, Key.validate, Key.invoke, Key.install, Key.text];
   onlyKeys("manifest", members, known);
   if (members[version] !== 1) {
@@ -100,9 +100,11 @@ export function evaluate(manifestBytes: Uint8Array, receiver: Receiver): Evaluat
     throw new CodedError(Code.ManifestVersion, found);
   }
   const common = inside("common", members[commonKey]) as Members;
-  onlyKeys("common", common, [components, shared]);
-  if (compareBytes(encodeAsDevice(common[components]), oneComponent) !== 0) {
-    throw outside("common: expected the one component h'00'");
+  onlyKeys("common", common, [dependencies, components, shared]);
+  const isAlone = compareBytes(encodeAsDevice(common[components]), oneComponent) === 0;
+  if (!isAlone || dependencies in common) {
+    const found = "common: expected the one component h'00', and no dependencies";
+    throw new CodedError(Code.DependencyUnknown, found);
   }
   const run = new Run(receiver);
   const { override, vendor, class: classOf, image, interpreter, fetch, invoke } = Command;

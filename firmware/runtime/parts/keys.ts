@@ -60,6 +60,8 @@ export default (k: Kit) =>
       if (stall) k.h.cancel(stall);
       stall = k.h.after(() => {
         stall = null;
+        // Ended by NO, and perhaps replaced since.
+        if (c.update !== me) return;
         // Asked too often: the next check-in offers it again.
         if (++asks > asksMax) c.update = null;
         else ask();

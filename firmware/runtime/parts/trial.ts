@@ -1,5 +1,5 @@
 import type { Kit } from "../../core/kit.ts";
-import { readSlots, slotOf } from "../../core/slots.ts";
+import { readSlots } from "../../core/slots.ts";
 import { Code } from "../../protocol/errors.ts";
 import { fieldLimit } from "../../protocol/limits.ts";
 import type { App } from "../app.ts";
@@ -13,7 +13,7 @@ import type { App } from "../app.ts";
 export default (k: Kit) =>
   (app: App, vitals: any, confirmAtMs: number, word?: boolean | 2): [Code, string] | null => {
     const slots = readSlots(k);
-    const limits = (slotOf(slots, slots[0]) as any)[7] || {};
+    const limits = ([slots[1], slots[2]] as any)[slots[0]][7] || {};
     let lacks = "";
     if (limits[fieldLimit]) {
       if (word !== 2) lacks = "nobody confirmed it in the field";

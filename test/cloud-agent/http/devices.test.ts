@@ -68,6 +68,7 @@ describe("reading devices", () => {
       isSunset: false,
       fieldMinutesLeft: null,
       poison: [],
+      isFrozen: false,
       wantedSettings: null,
       lastFailed: null,
       refused: null,

@@ -39,6 +39,8 @@ describe("what a device gets next", () => {
     ["away", { orderPending: "wipe" }, /not answered a wipe order/],
     ["failedBefore", { lastFailed: failed }, /failed on it before: crashed at boot, "TypeError"/],
     ["deferred", { refused: { sequence: 7, code: Code.BatteryTooLow } }, /battery too low for now/],
+    ["deferred", { refused: { sequence: 7, code: Code.RequestsDropped } }, /get no answer/],
+    ["deferred", { refused: { sequence: 7, code: Code.RetrievalSlow } }, /blocks come too slowly/],
     [
       "offered",
       { runningSequence: 7, runningDigest: "77".repeat(8), slotState: 1, fieldMinutesLeft: 12 },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { standingOf } from "../../../cloud-agent/core/rollout/standing.ts";
 import type { DeviceFacts, DeviceProgress } from "../../../cloud-agent/core/rollout/types.ts";
+import { Code } from "../../../firmware/protocol/errors.ts";
 import { SlotState } from "../../../firmware/protocol/messages.ts";
 import { rolloutRecord } from "../fixtures.ts";
 import { factsFor, newSequence, oldSequence, releaseOf } from "./fleet.ts";
@@ -79,5 +80,23 @@ describe("a device that still remembers the image as one that failed", () => {
       "failedBefore",
     );
     expect(standingOf(policy, releaseOf(), device, undefined, nowMs)).not.toBe("failedBefore");
+  });
+});
+
+describe("a device that names a code of the attack table for the release", () => {
+  const refusing = (code: Code) =>
+    standing({
+      ...{ slotState: SlotState.Confirmed, runningSequence: oldSequence },
+      refused: { sequence: newSequence, code },
+    });
+  it.each([Code.RequestsDropped, Code.RetrievalSlow])("by code %i is deferred", (code) => {
+    expect(refusing(code)).toBe("deferred");
+  });
+  it.each([
+    ...[Code.ManifestTooLarge, Code.ManifestSignature, Code.WrongClass, Code.SequenceBelowFloor],
+    ...[Code.ImageDigest, Code.ThresholdMissed, Code.SequenceTooFar, Code.DependencyUnknown],
+    Code.BundlePartial,
+  ])("by code %i has rejected it", (code) => {
+    expect(refusing(code)).toBe("rejected");
   });
 });
