@@ -55,6 +55,8 @@ export const settingsMax = 16;
 export const helloWantedPauseMs = 5_000;
 /** Pause between check-ins of a device that was ordered to go on alone; jitter makes it up to a tenth longer. */
 export const sunsetPauseMs = 86_400_000;
+/** Longest pause that REFUSED may ask for: what the agent tells a retired device. It is unauthenticated. */
+export const refusedPauseSMax = 86_400;
 /** CHAL is refused when it answers a HELLO older than this. */
 export const chalAgeMsMax = 10_000;
 /** Metric name length on the wire. */

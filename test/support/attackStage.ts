@@ -1,7 +1,7 @@
 /** A claimed device whose cloud an attacker may hold: the stage on which attacks on updates are played. */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { boards } from "../../boards/index.ts";
+import { boards, slotBytesOf } from "../../boards/index.ts";
 import type { Code } from "../../firmware/protocol/errors.ts";
 import {
   type CborDecoded,
@@ -68,7 +68,7 @@ export class Stage {
 
   /** A release of the desk whose image fills the slot: white space before it changes nothing. */
   fullRelease(): Release {
-    const payload = new Uint8Array(boards.puckjs!.plan.slotPages * 4096).fill(10);
+    const payload = new Uint8Array(slotBytesOf(boards.puckjs!)).fill(10);
     payload.set(this.payload, payload.length - this.payload.length);
     const digest = sha256(payload);
     return { ...this.release({ digest, sizeBytes: payload.length }), payload };

@@ -1,5 +1,5 @@
 import type { Bytes } from "../../hal/hal.ts";
-import { helloWantedPauseMs, sunsetPauseMs } from "../../protocol/limits.ts";
+import { helloWantedPauseMs, refusedPauseSMax, sunsetPauseMs } from "../../protocol/limits.ts";
 import { Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
@@ -135,10 +135,13 @@ export default (k: Kit) =>
             if (!BOARD.sha256) me.later(0);
           } else if (m[0] === Msg.HelloWanted) {
             if (k.h.ms() - c.helloAtMs > helloWantedPauseMs) me.hello();
-          } else if (m[0] === Msg.Refused) me.later((m[2] || 60) * 1000);
+          } else if (m[0] === Msg.Refused)
+            // Anybody can say this: what he can take is a day.
+            me.later((m[2] > 0 && m[2] <= refusedPauseSMax ? m[2] : 60) * 1000);
         } catch (e) {
-          // A message that does not check is nobody's word: it is counted and changes nothing.
-          if (typeof e !== "number") throw e;
+          // A message that does not check is nobody's word: it is counted and changes nothing. A plain one is a stranger's,
+          // so that whatever it makes this code stumble over must not end the start.
+          if (b[0] === Msg.Frame && typeof e !== "number") throw e;
           c.bad++;
         }
       },

@@ -45,9 +45,13 @@ export default (k: Kit): void => {
   const receipt = k.get(Rec.Receipt);
   const tell = () => send(k.encode([Msg.Receipt, k.serial, receipt[0], receipt[1]]));
   const send: Send = k.part(Part.Link)((m: Uint8Array) => {
-    if (m[0] === Msg.Frame) return;
-    const a = k.decode(m);
-    if (a[0] !== Msg.ReceiptAck || !k.same(k.cut(k.h.sha(a[1]), 0, 16), w[4])) return;
+    try {
+      const a = k.decode(m);
+      if (a[0] !== Msg.ReceiptAck || !k.same(k.cut(k.h.sha(a[1]), 0, 16), w[4])) return;
+    } catch {
+      // Anybody can send anything: what cannot be read is no acknowledgement.
+      return;
+    }
     // With a key of a next life the device goes on as a new one; without, it stays silent for good.
     if (k.get(Rec.Key)) k.put(Rec.Wipe, null);
     else {
