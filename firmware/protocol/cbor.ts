@@ -59,7 +59,8 @@ export function decode(b: Uint8Array): any {
     // Every element takes at least one byte, so a length beyond the rest is a lie: nothing is allocated for it.
     if (major === 6 || n > b.length - p) throw Code.MessageMalformed;
     if (major < 4) {
-      const v = new Uint8Array(b.buffer, b.byteOffset + p, n);
+      // The interpreter takes a length of 0 for "to the end" (jswrap_arraybuffer.c).
+      const v = n ? new Uint8Array(b.buffer, b.byteOffset + p, n) : new Uint8Array(0);
       p += n;
       return major === 2 ? v : String.fromCharCode.apply(null, v as any);
     }
