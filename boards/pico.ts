@@ -18,7 +18,7 @@ export const pico: Board = {
     kind: "fixed",
     corePage: 0,
     imageAt: 0x240,
-    imageBytes: 5504,
+    imageBytes: 5248,
     journalPage: 1,
     journalHalfPages: 1,
     totalPages: 3,
@@ -39,7 +39,7 @@ export const pico: Board = {
   pins: { button: "C13", led: "B2", txd: "B6", rxd: "B7" },
   watchdog: true,
   consoles: { usb: true, ble: false, telnet: false },
-  budget: { coreBytes: 10_304, frameworkBytes: 2_280, appBytes: 3_200 },
+  budget: { coreBytes: 10_560, frameworkBytes: 2_280, appBytes: 2_944 },
   sources: {
     variables: "interpreter boards/PICO_R1_3.py line 24",
     flashStart: "interpreter boards/PICO_R1_3.py lines 73-77: 0x08004000, 3 pages of 16384",

@@ -48,10 +48,13 @@ function definesOf(board: Board): Record<string, string> {
     serialPort: "undefined",
     serialSetup: "undefined",
   };
+  // What is left are expressions of the chip's own registers: nothing here has them.
+  const isKnown = (value: string) =>
+    /^(true|false|-?\d+|"[^"]*"|\[[^\]]*\]|undefined|hardware\.\w+)$/.test(value);
   return Object.fromEntries(
     Object.entries({ ...fields, ...live }).map(([name, value]) => [
       `BOARD.${name}`,
-      value === "void 0" ? "undefined" : value,
+      isKnown(value) ? value : "undefined",
     ]),
   );
 }

@@ -117,6 +117,7 @@ describe("a database from before presence was watched", () => {
     });
     await first.close();
     const db = new Database(path);
+    db.exec("drop table vitals_spans; drop index vitals_by_at_ms; drop index events_by_kind_id");
     db.exec("drop index devices_by_judge_at_ms; drop index devices_by_presence_serial");
     db.exec(
       "alter table devices drop column presence; alter table devices drop column judge_at_ms",
