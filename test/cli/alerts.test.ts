@@ -83,7 +83,10 @@ describe("the commands", () => {
     );
     expect(await run(...begin, "--end")).toBe("SN-1 is operating\n");
     const lines = (await run("device", "export", "SN-1")).trimEnd().split("\n");
-    expect(JSON.parse(lines.at(-1)!)).toEqual({ kind: "end", counts: { device: 1, event: 2 } });
+    expect(JSON.parse(lines.at(-1)!)).toEqual({
+      kind: "end",
+      counts: { device: 1, event: 2, snapshot: 1 },
+    });
     expect(await run("device", "export", "SN-1", "--csv", "events")).toMatch(/^id,atMs,kind,/);
     expect(await run("device", "erase", "SN-1", "--confirm", "SN-2")).toBe(
       "FLAG_INVALID: --confirm: expected SN-1, got SN-2. See --help.\n",
@@ -91,7 +94,7 @@ describe("the commands", () => {
     expect(await run("device", "erase", "SN-1", "--confirm", "SN-1")).toMatch(/^DeviceInService: /);
     await api.store.tx((tx) => tx.putDevice({ ...device, lifecycle: 6 }));
     expect(await run("device", "erase", "SN-1", "--confirm", "SN-1")).toBe(
-      "SN-1: 0 vitals, 0 spans, 2 events, 0 returns erased\n",
+      "SN-1: 0 vitals, 0 spans, 2 events, 0 returns, 0 snapshots erased\n",
     );
   }, 120_000);
   it("show percentiles of the fleet, and the hours of a device", async () => {
