@@ -70,16 +70,17 @@ describe("a command for the agent", () => {
     const onTrial = deviceRecord("SN-0003", { ...changes, slotState: 1, fieldMinutesLeft: 5 });
     await api.store.tx((tx) => tx.putDevice(onTrial));
     await api.store.tx((tx) => tx.putDevice(deviceRecord("SN-0004", changes)));
+    await api.store.tx((tx) => tx.putDevice(deviceRecord("SN-0005", changes)));
     expect((await run(["device", "confirm", "SN-0003"])).out).toBe(
       "SN-0003: release 7 is confirmed at its next contact\n",
     );
     expect((await run(["device", "clear-poison", "SN-0004", digest])).out).toBe(
       `SN-0004: image ${digest} may be taken again from its next contact on\n`,
     );
-    const late = await run(["device", "confirm", "SN-0004", "--sequence", "9"]);
+    const late = await run(["device", "confirm", "SN-0005", "--sequence", "9"]);
     expect([late.code, late.error]).toEqual([
       1,
-      expect.stringContaining("NothingToConfirm: device SN-0004: expected release 9 on trial"),
+      expect.stringContaining("NothingToConfirm: device SN-0005: expected release 9 on trial"),
     ]);
   }, 60_000);
   it("passes the agent's refusal on, with what to do", async () => {
