@@ -1,5 +1,8 @@
 import type { Kit } from "../core/kit.ts";
 
+// Said here, because an app's own project sees this file and not the device's globals.
+declare const BOARD: { slotParts: number[] };
+
 /** Parts of the framework that lie in the slot behind the image's expression: texts that are evaluated in place when they
  *  are needed and gone when their result is dropped, like the core's. File: runtime/parts/NAME.ts, whose default export
  *  takes the kit. Source: SPEC.md §2.3 */
