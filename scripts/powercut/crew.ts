@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { rmSync } from "node:fs";
+import { bundleWorker, workerOptions } from "../lib/workerBundle.ts";
 import { deviceCode } from "./device.ts";
 import { type Material, makeMaterial } from "./material.ts";
 import type { News } from "./plan.ts";
@@ -9,8 +8,6 @@ import type { End, Order, Task } from "./worker.ts";
 
 /** A start that has not ended after this much of the host's time never will. */
 const silenceMsMax = 120_000;
-
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Processes that play the tasks of a sweep. They run one bundle: it plays faster than what a loader translates file by
  *  file. Processes, because the loader of this one does not reach into threads. */
@@ -20,23 +17,16 @@ export class Crew {
   readonly #tasks: Task[];
   readonly #take: (news: News) => void;
   readonly #built = new Map<string, Promise<{ material: Material; code: string }>>();
-  readonly #file: string;
+  #file = "";
 
   constructor(tasks: Task[], take: (news: News) => void) {
     this.#tasks = tasks;
     this.#take = take;
-    this.#file = here(`../../node_modules/.cache/fleetling/powercut-${process.pid}.mjs`);
   }
 
   /** Plays all tasks by so many processes. */
   async run(jobs: number): Promise<void> {
-    mkdirSync(here("../../node_modules/.cache/fleetling"), { recursive: true });
-    await build({
-      entryPoints: [here("./worker.ts")],
-      outfile: this.#file,
-      ...{ bundle: true, format: "esm", platform: "node", target: "node20", packages: "external" },
-      logLevel: "silent",
-    });
+    this.#file = await bundleWorker(new URL("worker.ts", import.meta.url), "powercut");
     try {
       await Promise.all(Array.from({ length: jobs }, () => this.#work()));
     } finally {
@@ -63,9 +53,7 @@ export class Crew {
 
   #process(): Promise<void> {
     return new Promise((resolve, reject) => {
-      // Most of what a cut leaves behind is garbage at once: a large nursery saves a fifth of the time.
-      const execArgv = ["--max-semi-space-size=64"];
-      const worker = fork(this.#file, { execArgv, serialization: "advanced" });
+      const worker = fork(this.#file, workerOptions);
       let at = "";
       let timer: NodeJS.Timeout;
       let isOver = false;

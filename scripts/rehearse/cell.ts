@@ -1,4 +1,5 @@
 /** What feeds a device: a cell that drains with time, or the mains. */
+import { voltageOn } from "../sim/field/model.ts";
 import type { Nature } from "./nature.ts";
 import { dayMs } from "./times.ts";
 
@@ -6,9 +7,6 @@ import { dayMs } from "./times.ts";
 const emptyShare = 0.03;
 
 export class Cell {
-  /** micro-ampere-hours drawn for the device's whole time */
-  usedMicroAh = 0;
-  changes = 0;
   #leftMicroAh: number;
   #usedToMs: number;
   readonly #nature: Nature;
@@ -33,12 +31,10 @@ export class Cell {
 
   draw(microAh: number): void {
     if (this.#nature.battery === null) return;
-    this.usedMicroAh += microAh;
     this.#leftMicroAh = Math.max(0, this.#leftMicroAh - microAh);
   }
 
   change(nowMs: number): void {
-    this.changes++;
     this.#usedToMs = nowMs;
     this.#leftMicroAh = this.#nature.battery?.capacityMicroAh ?? 0;
   }
@@ -52,16 +48,7 @@ export class Cell {
     const noise = battery.noiseMv * dice.normal();
     return Math.max(
       1,
-      Math.round(onCurve(battery.curve, left) + battery.mvPerKelvin * kelvin + noise),
+      Math.round(voltageOn(battery.curve, left) + battery.mvPerKelvin * kelvin + noise),
     );
   }
-}
-
-function onCurve(curve: readonly (readonly [left: number, mv: number])[], left: number): number {
-  for (let at = 1; at < curve.length; at++) {
-    const [upper, upperMv] = curve[at - 1]!;
-    const [lower, lowerMv] = curve[at]!;
-    if (left >= lower) return lowerMv + ((upperMv - lowerMv) * (left - lower)) / (upper - lower);
-  }
-  return curve[curve.length - 1]![1];
 }

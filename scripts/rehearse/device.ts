@@ -45,7 +45,6 @@ export class Device {
   isOn = false;
   /** gone for good, by nature */
   isVanished = false;
-  flashWrites = 0;
   starts = 0;
   /** awake for updates, ms */
   busyMs = 0;
@@ -304,7 +303,6 @@ export class Device {
   }
 
   #put(type: Rec, value: unknown): void {
-    this.flashWrites++;
     this.#records[type] = Array.isArray(value) ? value.slice() : value;
     if (type === Rec.Download) this.#noteDownload(value !== null);
     if (type === Rec.Slots) this.slots.share(this.#get(type) as SlotsRecord);

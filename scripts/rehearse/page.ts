@@ -94,10 +94,7 @@ function fleetPlot({ series, devices }: Report): string {
     floor = top;
     return `<polygon points="${[...upper, ...lower].join(" ")}" fill="${colour}"/>`;
   });
-  return figure("devices by what they run", [
-    ...areas,
-    ...axes({ x, y, hours, most: devices, unit: "" }),
-  ]);
+  return figure("devices by what they run", [...areas, ...axes({ x, y, hours, most: devices })]);
 }
 
 function bytesPlot({ series }: Report): string {
@@ -112,7 +109,7 @@ function bytesPlot({ series }: Report): string {
     const top = y(value);
     return `<rect x="${x(hours[at]! - 1)}" y="${top}" width="${wide.toFixed(2)}" height="${round(inner.height - top)}" fill="#0072b2"/>`;
   });
-  return figure("kilobytes an hour", [...bars, ...axes({ x, y, hours, most, unit: "" })]);
+  return figure("kilobytes an hour", [...bars, ...axes({ x, y, hours, most })]);
 }
 
 interface Axes {
@@ -120,7 +117,6 @@ interface Axes {
   y: (value: number) => number;
   hours: number[];
   most: number;
-  unit: string;
 }
 
 function axes({ x, y, hours, most }: Axes): string[] {

@@ -8,8 +8,6 @@ export interface SlotText {
 
 /** The slots of one device. A whole release is held once for all devices. */
 export class SlotMemory {
-  writes = 0;
-  erases = 0;
   readonly #slots: [Uint8Array | null, Uint8Array | null];
   readonly #starts: [number, number];
   readonly #pageBytes: number;
@@ -38,7 +36,6 @@ export class SlotMemory {
   }
 
   erase(addr: number): void {
-    this.erases++;
     const slot = this.#slotAt(addr);
     const from = addr - this.#starts[slot];
     const kept = this.#slots[slot];
@@ -48,7 +45,6 @@ export class SlotMemory {
   }
 
   write(addr: number, data: Uint8Array): void {
-    this.writes++;
     const slot = this.#slotAt(addr);
     this.#slots[slot]?.set(data, addr - this.#starts[slot]);
   }

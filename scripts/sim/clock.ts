@@ -1,3 +1,5 @@
+import { pop, push, type TimeEntry } from "./timeHeap.ts";
+
 /** A timer that was started on a clock. */
 export interface SimTimer {
   cancel(): void;
@@ -28,9 +30,7 @@ export function realClock(): SimClock {
   };
 }
 
-interface Entry {
-  atMs: number;
-  order: number;
+interface Entry extends TimeEntry {
   fn: (() => void) | null;
 }
 
@@ -83,32 +83,4 @@ export class VirtualClock implements SimClock {
     }
     return true;
   }
-}
-
-const earlier = (a: Entry, b: Entry) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-
-function push(heap: Entry[], entry: Entry): void {
-  let i = heap.push(entry) - 1;
-  while (i > 0) {
-    const parent = (i - 1) >> 1;
-    if (!earlier(entry, heap[parent]!)) break;
-    heap[i] = heap[parent]!;
-    i = parent;
-  }
-  heap[i] = entry;
-}
-
-function pop(heap: Entry[]): void {
-  const last = heap.pop()!;
-  if (!heap.length) return;
-  let i = 0;
-  for (;;) {
-    let child = 2 * i + 1;
-    if (child >= heap.length) break;
-    if (child + 1 < heap.length && earlier(heap[child + 1]!, heap[child]!)) child++;
-    if (!earlier(heap[child]!, last)) break;
-    heap[i] = heap[child]!;
-    i = child;
-  }
-  heap[i] = last;
 }

@@ -43,7 +43,7 @@ export async function lmsProgram(shape: Shape, withEd25519: boolean) {
   const program = `
 var C=require("crypto"),hash=C.SHA256,hashes=0;
 var H={${n.cat}:E.toUint8Array,${n.sha ?? "sha"}:function(d){return new Uint8Array(hash(d))},${n.hash ?? "hash"}:hash};
-var K={${n.h}:H,${n.cut}:function(b,o,l){return new Uint8Array(b.buffer,b.byteOffset+o,l)},
+var K={${n.h}:H,${n.Bytes}:Uint8Array,${n.cut}:function(b,o,l){return new Uint8Array(b.buffer,b.byteOffset+o,l)},
 ${n.same}:function(a,b){for(var i=0,d=a.length^b.length;i<a.length;i++)d|=a[i]^b[i];return d===0}};
 var pub=new Uint8Array([${key.publicKey}]),msg=new Uint8Array([${message}]),sig=new Uint8Array([${signature}]);
 var ram="",T=require("Storage").read("lms");for(var i=0;i<T.length;i+=64)ram+=T.substr(i,64);

@@ -4,7 +4,7 @@ import { emptySummary } from "../../../cloud-agent/core/rollout/verdict/summary.
 import { Code } from "../../../firmware/protocol/errors.ts";
 import { Lifecycle, SlotState } from "../../../firmware/protocol/messages.ts";
 import type { Dice } from "../../sim/field/dice.ts";
-import { type BoardModel, type Defect, field } from "../../sim/field/model.ts";
+import { type BoardModel, type Defect, field, voltageOn } from "../../sim/field/model.ts";
 import type { Site } from "../../sim/field/site.ts";
 
 const hourMs = 3_600_000;
@@ -172,22 +172,13 @@ export class Device {
     };
     const { battery } = this.#board;
     if (battery !== null) {
-      const rest = voltage(battery.curve, this.#leftMicroAh / battery.capacityMicroAh);
+      const rest = voltageOn(battery.curve, this.#leftMicroAh / battery.capacityMicroAh);
       const read = rest + battery.mvPerKelvin * kelvin + battery.noiseMv * dice.normal();
       const mv = Math.max(1, Math.round(read));
       values.batteryMv = [mv, mv, mv];
     }
     return values;
   }
-}
-
-function voltage(curve: readonly (readonly [left: number, mv: number])[], left: number): number {
-  for (let at = 1; at < curve.length; at++) {
-    const [upper, upperMv] = curve[at - 1]!;
-    const [lower, lowerMv] = curve[at]!;
-    if (left >= lower) return lowerMv + ((upperMv - lowerMv) * (left - lower)) / (upper - lower);
-  }
-  return curve[curve.length - 1]![1];
 }
 
 function factsOf(

@@ -1,14 +1,12 @@
 /** The bench's last figure: ten thousand devices for a week, rehearsed. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { productIds } from "../../../firmware/protocol/host/productIds.ts";
-import { createKeys } from "../../cli/keys/store.ts";
-import { releaseFile, signRelease } from "../../cli/release/sign.ts";
 import { usualFaults } from "../../rehearse/faults.ts";
 import { rehearse } from "../../rehearse/play.ts";
 import { readReleaseFile } from "../../rehearse/releaseFile.ts";
 import { strandedText } from "../../rehearse/report.ts";
+import { signSamples } from "../../rehearse/sample.ts";
 
 export const rehearsalName = "rehearsal";
 export const rehearsalSecondsMax = 60;
@@ -34,9 +32,9 @@ export interface RehearsalRow {
 export async function rehearseForBench(): Promise<RehearsalRow> {
   const dir = mkdtempSync(join(tmpdir(), "bench-rehearsal-"));
   try {
-    const [from, release] = signTwo(dir);
+    const [from, release] = signSamples(dir, imageOf);
     const report = await rehearse({
-      ...{ release: readReleaseFile(release!), from: readReleaseFile(from!), policy },
+      ...{ release: readReleaseFile(release), from: readReleaseFile(from), policy },
       ...{ devices, days, pastDays: 1, checkInS: 3600, seed: 1, faults: usualFaults, planted: {} },
     });
     const { status, updated, checkIns, eventsPerS, stranded, seconds } = report;
@@ -65,31 +63,12 @@ const policy = {
   author: "bench",
 };
 
-function signTwo(dir: string): string[] {
-  const keysDir = join(dir, "keys");
-  createKeys({ dir: keysDir, height: 5 });
-  return [2, 3].map((sequence) => {
-    const input = {
-      ...{ keysDir, sequence, floor: 0, version: `1.${sequence}.0`, notes: "Bench." },
-      type: "fix" as const,
-      interpreter: ["2v25", "2v29"] as const,
-      images: ["puckjs", "esp32"].map((board) => ({
-        ...{ board, text: imageOf(sequence) },
-        ...productIds("example.com", "sensor-1", board),
-      })),
-    };
-    const path = join(dir, `release-${sequence}.json`);
-    writeFileSync(path, JSON.stringify(releaseFile(input, signRelease(input))));
-    return path;
-  });
-}
-
-function imageOf(sequence: number): Uint8Array {
+function imageOf(sequence: number): string {
   let text = "";
   for (let line = 0; text.length < imageBytes; line++) {
     text += line === 60 ? `version${sequence};\n` : `var value${line} = read(${line * 7});\n`;
   }
-  return new Uint8Array(Buffer.from(text));
+  return text;
 }
 
 /** The figure as a line below the table. */

@@ -85,7 +85,7 @@ print("AT long");var longMs=median(${longRuns},function(){hash(long)});print("AT
 var R={wrong:wrong,same:same,longMs:longMs,shortMs:median(9,function(){hash(short)}),
 nativeLongMs:median(9,function(){for(var i=0;i<100;i++)native(long)})/100,nativeShortMs:median(9,function(){for(var i=0;i<100;i++)native(short)})/100};
 var H={${n.cat}:E.toUint8Array,${n.sha ?? "sha"}:function(d){return new Uint8Array(hash(d))},${n.hash ?? "hash"}:hash};
-var K={${n.h}:H,${n.cut}:function(b,o,l){return new Uint8Array(b.buffer,b.byteOffset+o,l)},
+var K={${n.h}:H,${n.Bytes}:Uint8Array,${n.cut}:function(b,o,l){return new Uint8Array(b.buffer,b.byteOffset+o,l)},
 ${n.same}:function(a,b){for(var i=0,d=a.length^b.length;i<a.length;i++)d|=a[i]^b[i];return d===0}};
 var L=eval(S.read("lms"))(K),pub=${bytes(key.publicKey)},msg=${bytes(message)},sig=${bytes(key.sign(5, message))};long=null;
 print("AT verify");var ok=true;R.verifyMs=median(${verifyRuns},function(){blocks=0;var s=new Uint8Array(sig);ok=ok&&L(pub,msg,s)===true});print("AT verifyEnd");R.verifyBlocks=blocks;

@@ -141,3 +141,16 @@ export const sensitivity: Record<string, Defect> = {
   },
   "15 of 100 more check-ins lost": { lossMore: 0.15 },
 };
+
+/** Voltage of a cell with this share of its charge left. */
+export function voltageOn(
+  curve: readonly (readonly [left: number, mv: number])[],
+  left: number,
+): number {
+  for (let at = 1; at < curve.length; at++) {
+    const [upper, upperMv] = curve[at - 1]!;
+    const [lower, lowerMv] = curve[at]!;
+    if (left >= lower) return lowerMv + ((upperMv - lowerMv) * (left - lower)) / (upper - lower);
+  }
+  return curve[curve.length - 1]![1];
+}
