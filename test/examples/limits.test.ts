@@ -13,10 +13,10 @@ async function update(milliVolt: number, limits: string[]) {
 }
 
 it("a release whose signed limit the battery does not reach is taken back at once, with value and limit", async () => {
-  const { device, state } = await update(2050, ["batteryMv>=2100"]);
+  const { device, state } = await update(2450, ["batteryMv>=2500"]);
   expect(state).toMatchObject({
     ...{ sequence: 1, slot: "confirmed" },
-    failed: { sequence: 2, code: 150, text: "vital 1 is 2050, not 2100..null" },
+    failed: { sequence: 2, code: 150, text: "vital 1 is 2450, not 2500..null" },
   });
   expect(device.restarts).toBe(2);
 });
@@ -27,6 +27,6 @@ it("a release is taken back for a vital above its signed limit", async () => {
 });
 
 it("a release with its vitals on the very limits is confirmed", async () => {
-  const { state } = await update(2100, ["batteryMv>=2100", "batteryMv<=2100"]);
+  const { state } = await update(2400, ["batteryMv>=2400", "batteryMv<=2400"]);
   expect(state).toMatchObject({ sequence: 2, slot: "confirmed", failed: null });
 });
