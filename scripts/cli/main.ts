@@ -1,52 +1,41 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { register as registerGateway } from "../gateway/command.ts";
-import { register as registerAlert } from "./alert/command.ts";
-import { register as registerBoards } from "./boards/command.ts";
-import { register as registerBuild } from "./build/command.ts";
-import { register as registerDevice } from "./device/command.ts";
 import { commandLineWords, explained, isTold } from "./explain.ts";
-import { register as registerKeys } from "./keys/command.ts";
-import { register as registerKm } from "./km/command.ts";
-import { register as registerNew } from "./new/command.ts";
-import { register as registerOutbox } from "./outbox/command.ts";
-import { register as registerProduct } from "./product/command.ts";
-import { register as registerQuality } from "./quality/command.ts";
-import { register as registerRehearse } from "./rehearse/command.ts";
-import { register as registerRelease } from "./release/command.ts";
-import { register as registerRollout } from "./rollout/command.ts";
-import { register as registerVerifyWipe } from "./verify-wipe/command.ts";
-import { register as registerVitals } from "./vitals/command.ts";
 
 const packageFile = new URL("../../package.json", import.meta.url);
 
-/** The `fleetling` command with all its subcommands. Each lives in its folder and registers itself. */
-export function createProgram(): Command {
+/** In the order of the help text: where commands live, and the first words that they answer to. */
+const groups: { words: string[]; load: () => Promise<{ register(program: Command): void }> }[] = [
+  { words: ["new"], load: () => import("./new/command.ts") },
+  { words: ["boards"], load: () => import("./boards/command.ts") },
+  { words: ["keys"], load: () => import("./keys/command.ts") },
+  { words: ["km"], load: () => import("./km/command.ts") },
+  { words: ["build"], load: () => import("./build/command.ts") },
+  { words: ["release"], load: () => import("./release/command.ts") },
+  { words: ["rollout"], load: () => import("./rollout/command.ts") },
+  { words: ["gateway"], load: () => import("../gateway/command.ts") },
+  { words: ["verify-wipe"], load: () => import("./verify-wipe/command.ts") },
+  { words: ["device"], load: () => import("./device/command.ts") },
+  { words: ["vitals"], load: () => import("./vitals/command.ts") },
+  { words: ["alert"], load: () => import("./alert/command.ts") },
+  { words: ["outbox"], load: () => import("./outbox/command.ts") },
+  { words: ["product"], load: () => import("./product/command.ts") },
+  { words: ["quality", "hold", "rma"], load: () => import("./quality/command.ts") },
+  { words: ["rehearse"], load: () => import("./rehearse/command.ts") },
+];
+
+/** The `fleetling` command with its subcommands. Each lives in its folder and registers itself.
+ *  @param word the command that will run: only its code is loaded, which is most of a short command's time. Omitted, or
+ *   no command's: all, for the help text and the suggestions. */
+export async function createProgram(word?: string): Promise<Command> {
   const program = new Command("fleetling")
     .description("Build, sign, ship and look after firmware of Espruino-class devices")
     .version(JSON.parse(readFileSync(packageFile, "utf8")).version)
     .showHelpAfterError("Try --help.")
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(commandLineWords(text)) });
-  for (const register of [
-    registerNew,
-    registerBoards,
-    registerKeys,
-    registerKm,
-    registerBuild,
-    registerRelease,
-    registerRollout,
-    registerGateway,
-    registerVerifyWipe,
-    registerDevice,
-    registerVitals,
-    registerAlert,
-    registerOutbox,
-    registerProduct,
-    registerQuality,
-    registerRehearse,
-  ])
-    register(program);
+  const wanted = groups.filter(({ words }) => word !== undefined && words.includes(word));
+  for (const group of wanted.length > 0 ? wanted : groups) (await group.load()).register(program);
   return program;
 }
 
@@ -55,7 +44,8 @@ export function createProgram(): Command {
  *  @returns exit code */
 export async function run(words: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync(words, { from: "user" });
+    const program = await createProgram(words[0]);
+    await program.parseAsync(words, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (isTold(error)) return error.exitCode;

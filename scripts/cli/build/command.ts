@@ -26,6 +26,8 @@ Example:
   $ fleetling build app.ts --board puckjs --out build-2 --previous releases/release-7.json
   $ fleetling build app.ts --board puckjs --out build-2 --previous build
   Keeps the names of another release, or of a build folder. --new-names gives all names anew: for new products only.
+  Steps whose inputs did not change are taken from node_modules/.cache/fleetling; FLEETLING_BUILD_CACHE names another
+  folder, or "off".
 
 A smallest app:
   export const regions = [];

@@ -2,7 +2,7 @@ import { type Board, slotAddresses, slotBytesOf } from "../../../boards/index.ts
 import { heatshrink } from "../../../firmware/protocol/host/heatshrink.ts";
 import { coreArea, headerBytes } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
-import { assignNames, collectNames, type Names, noNameUse } from "./names.ts";
+import { assignNames, type Names, namesOf } from "./names.ts";
 import { reservedNames } from "./sources.ts";
 import { type BuildOptions, finishText, lowerChecked } from "./text.ts";
 
@@ -44,8 +44,7 @@ export async function buildCore(
   const lowered = await Promise.all(parts.map((part) => lower(part.file)));
   const boot0 = await lower(sources.boot0File);
 
-  const use = noNameUse();
-  for (const one of [...lowered, boot0]) collectNames(one.ast, use);
+  const use = await namesOf([...lowered, boot0]);
   const names = assignNames(use, await reservedNames(options.reserved), options.kept?.names);
 
   const texts: string[] = [];

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type NodePath, parseSync, types as t, traverse } from "@babel/core";
+import { once } from "./cache.ts";
 import { BuildError, type Finding, type Place } from "./errors.ts";
 import { apiComplaint, globalComplaint } from "./gateApi.ts";
 import { type Complaint, finalChecks, sourceChecks } from "./gateSyntax.ts";
@@ -13,26 +14,33 @@ export type Role = "framework" | "app";
  *  @param files TypeScript files that go into one text
  *  @throws BuildError with every finding, at its line and column in the source
  *  Source: measured language table of the interpreter; design §1 */
-export function gateSources(files: string[], role: Role): void {
+export async function gateSources(files: string[], role: Role): Promise<void> {
   const findings: Finding[] = [];
   for (const file of files) {
     if (!/\.[cm]?[jt]s$/.test(file)) continue;
     const text = readFileSync(file, "utf8");
-    const ast = parseSync(text, {
-      configFile: false,
-      babelrc: false,
-      sourceType: "module",
-      filename: file,
-      parserOpts: { plugins: /ts$/.test(file) ? ["typescript"] : [] },
-    });
-    const at = (line: number, column: number) => ({
-      file: shownPath(file),
-      line,
-      column: column + 1,
-    });
-    findings.push(...inspect(ast!, role, "source", at));
+    const found = await once("gate", [file, shownPath(file), text, role], async () =>
+      inspectSource(file, text, role),
+    );
+    findings.push(...found);
   }
   if (findings.length > 0) throw new BuildError(findings);
+}
+
+function inspectSource(file: string, text: string, role: Role): Finding[] {
+  const ast = parseSync(text, {
+    configFile: false,
+    babelrc: false,
+    sourceType: "module",
+    filename: file,
+    parserOpts: { plugins: /ts$/.test(file) ? ["typescript"] : [] },
+  });
+  const at = (line: number, column: number) => ({
+    file: shownPath(file),
+    line,
+    column: column + 1,
+  });
+  return inspect(ast!, role, "source", at);
 }
 
 /** Proves a finished text: every construct and every name is one that the interpreter has.

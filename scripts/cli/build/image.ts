@@ -6,7 +6,7 @@ import { checkBudget } from "./budget.ts";
 import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
 import type { Lowered } from "./lower.ts";
-import { assignNames, checkReserved, collectNames, type Names } from "./names.ts";
+import { assignNames, checkReserved, type Names, namesOf } from "./names.ts";
 import { moduleExports } from "./plugins.ts";
 import { reservedNames } from "./sources.ts";
 import { type BuildOptions, finishSlotText, type KeptNames, lowerChecked } from "./text.ts";
@@ -39,8 +39,7 @@ export async function buildFramework(
   );
   const reserved = await reservedNames(options.reserved);
   checkReserved(reserved, names);
-  const use = collectNames(runtime.ast);
-  for (const one of lowered) collectNames(one.ast, use);
+  const use = await namesOf([runtime, ...lowered]);
   const all = assignNames(use, reserved, names);
   const parts: Framework["parts"] = [];
   const locals: KeptNames["locals"] = {};

@@ -11,6 +11,7 @@ import optionalChaining from "@babel/plugin-transform-optional-chaining";
 import parameters from "@babel/plugin-transform-parameters";
 import spread from "@babel/plugin-transform-spread";
 import { type BuildFailure, build } from "esbuild";
+import { once } from "./cache.ts";
 import { BuildError } from "./errors.ts";
 import { hoistFunctions, requireStandIn, restoreRequire, unnameClasses } from "./plugins.ts";
 
@@ -18,7 +19,8 @@ import { hoistFunctions, requireStandIn, restoreRequire, unnameClasses } from ".
 export interface Lowered {
   file: string;
   code: string;
-  ast: t.File;
+  /** of `code`, read when it is asked for */
+  readonly ast: t.File;
   map: object;
   /** files that went into it, relative to the working directory */
   inputs: string[];
@@ -34,6 +36,22 @@ const loose = { loose: true, useBuiltIns: true };
 export async function lower(entry: string, alias: Record<string, string> = {}): Promise<Lowered> {
   const file = shownPath(entry);
   const bundle = await bundleEntry(entry, alias);
+  const inputs = [file, bundle.code, bundle.map];
+  const { code, map } = await once("lower", inputs, () => lowerBundle(file, entry, bundle));
+  let ast: t.File | undefined;
+  return {
+    file,
+    code,
+    map,
+    inputs: bundle.inputs,
+    get ast() {
+      ast ??= parseSync(code, { configFile: false, babelrc: false, sourceType: "module" })!;
+      return ast;
+    },
+  };
+}
+
+async function lowerBundle(file: string, entry: string, bundle: { code: string; map: object }) {
   const result = await transformAsync(bundle.code, {
     plugins: [
       restoreRequire,
@@ -59,19 +77,17 @@ export async function lower(entry: string, alias: Record<string, string> = {}): 
       pureGetters: true,
       setComputedProperties: true,
     },
-    ast: true,
     configFile: false,
     babelrc: false,
     sourceType: "module",
     filename: entry,
-    inputSourceMap: bundle.map,
+    inputSourceMap: bundle.map as never,
     sourceMaps: true,
     comments: true,
     compact: false,
   });
-  if (!result?.code || !result.ast || !result.map)
-    throw new Error(`${file}: lowering gave nothing`);
-  return { file, code: result.code, ast: result.ast, map: result.map, inputs: bundle.inputs };
+  if (!result?.code || !result.map) throw new Error(`${file}: lowering gave nothing`);
+  return { code: result.code, map: result.map as object };
 }
 
 /** Runs plugins over lowered code, keeping the way back to the source. */

@@ -1,4 +1,5 @@
 import { type NodePath, type PluginObj, types as t, traverse, type Visitor } from "@babel/core";
+import { once } from "./cache.ts";
 import { BuildError } from "./errors.ts";
 import { interpreterNames } from "./interpreterApi.ts";
 
@@ -34,6 +35,24 @@ export const noNameUse = (): NameUse => ({
   quotedKeys: new Set(),
   bytes: 0,
 });
+
+/** Counts the names of lowered code once.
+ *  @returns what all of it uses */
+export async function namesOf(lowered: { code: string; readonly ast: t.Node }[]): Promise<NameUse> {
+  const sum = noNameUse();
+  for (const one of lowered) {
+    const use = await once("names", one.code, async () => {
+      const { properties, quoted, quotedKeys, bytes } = collectNames(one.ast);
+      return { properties: [...properties], quoted: [...quoted], keys: [...quotedKeys], bytes };
+    });
+    for (const [name, count] of use.properties)
+      sum.properties.set(name, (sum.properties.get(name) ?? 0) + count);
+    for (const text of use.quoted) sum.quoted.add(text);
+    for (const text of use.keys) sum.quotedKeys.add(text);
+    sum.bytes += use.bytes;
+  }
+  return sum;
+}
 
 type Keyed =
   | t.MemberExpression

@@ -35,7 +35,7 @@ export async function lowerChecked(
   options: BuildOptions,
 ): Promise<Lowered> {
   const lowered = await lower(entry, options.alias);
-  gateSources(lowered.inputs, role);
+  await gateSources(lowered.inputs, role);
   return lowered;
 }
 
@@ -61,7 +61,7 @@ export async function finishText(
   tables?: PartTables,
 ): Promise<string> {
   const text = await proved(lowered, shape, board, names, true, tables);
-  return options.pretokenise ? pretokenise(text) : text;
+  return packed(text, options);
 }
 
 /** Turns lowered code into a text of a slot, as finishText does, with local names that stay from release to release.
@@ -79,7 +79,11 @@ export async function finishSlotText(
   const kept = options.kept?.locals[name] ?? {};
   const short = await once("mangle", [long, kept], () => mangle(long, kept));
   made[name] = short.locals;
-  return options.pretokenise ? pretokenise(short.text) : short.text;
+  return packed(short.text, options);
+}
+
+async function packed(text: string, options: BuildOptions): Promise<string> {
+  return options.pretokenise ? once("tokens", text, async () => pretokenise(text)) : text;
 }
 
 function proved(
