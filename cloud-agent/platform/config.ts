@@ -72,7 +72,9 @@ export type AgentConfig = z.output<typeof schema>;
 export type AgentConfigInput = z.input<typeof schema>;
 
 /** Variables of the command line tool that may stand in the same environment. */
-const foreignVariables = new Set(["FLEETLING_URL", "FLEETLING_TOKEN", "FLEETLING_HOME"]);
+const foreignVariables = new Set([
+  ...["FLEETLING_URL", "FLEETLING_TOKEN", "FLEETLING_HOME", "FLEETLING_BUILD_CACHE"],
+]);
 
 /** Checks settings given as an object and fills in defaults.
  *  @throws AgentError ConfigInvalid, naming every wrong setting */
