@@ -167,6 +167,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
       // A lab's releases are made to be bad; nobody rehearses them.
       releaseGate: config.lab ? "open" : config.releaseGate,
       approvalsMin: config.approvalsMin,
+      claimRequires: config.claimRequires,
     },
     releaseKeyFiles: () => readReleaseKeys(config),
     outputs: outputs.map(({ name }) => name),

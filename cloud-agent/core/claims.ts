@@ -6,25 +6,28 @@ import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentError } from "./errors.ts";
 import { claimIntentMs, openClaimsMax, wrongCodesMax, wrongCodesSpanMs } from "./limits.ts";
+import { type ClaimNeed, type Ownership, type OwnershipInput, readOwnership } from "./ownership.ts";
 import type { Random } from "./ports.ts";
 import type { DeviceRecord } from "./records.ts";
 
-export interface ClaimRequest {
+export interface ClaimRequest extends OwnershipInput {
   serial: string;
   /** as typed or scanned; separators and case do not matter */
   code: string;
-  account: string;
+  /** null: nobody told */
+  account: string | null;
   /** who asked, for the log */
   person: string;
 }
 
 /** Opens a claim intent of 15 minutes, or renews the same account's open one under the same claim id. Keys change only
  *  once the device has proven possession of the code itself (`grantPending`).
+ *  @param edge.claimNeeds what every claim has to say; left out: nothing
  *  @returns the device, or the refusal as a value: its event has to be committed with the transaction */
 export async function openClaim(
   tx: Tx,
   request: ClaimRequest,
-  edge: { random: Random; nowMs: number },
+  edge: { random: Random; nowMs: number; claimNeeds?: readonly ClaimNeed[] },
 ): Promise<DeviceRecord | AgentError> {
   const { serial, account, person } = request;
   const { nowMs } = edge;
@@ -67,14 +70,19 @@ export async function openClaim(
   const refusal = claimRefusal(device, account, nowMs);
   if (refusal) return refusal;
   const intentIsOpen = device.lifecycle === Lifecycle.ClaimPending && device.account === account;
+  const owned = readOwnership(
+    { ...request, before: intentIsOpen ? ownershipOf(device) : null },
+    { serial, person, needs: edge.claimNeeds ?? [], nowMs },
+  );
+  if (owned instanceof AgentError) return owned;
   const claimed: DeviceRecord = {
     ...device,
+    ...owned,
     lifecycle: Lifecycle.ClaimPending,
     // A GRANT may already be on its way under the old id; a renewed intent has to accept its COMMIT.
     claimId: intentIsOpen && device.claimId ? device.claimId : hex(edge.random.bytes(8)),
     claimPopKey: hex(popKey(code)),
     claimIntentUntilMs: nowMs + claimIntentMs,
-    account,
     order: null,
   };
   await tx.putDevice(claimed);
@@ -82,8 +90,8 @@ export async function openClaim(
     {
       kind: intentIsOpen ? "claimIntentRenewed" : "claimIntentOpened",
       serial,
-      text: `${person} claims ${serial} for ${account}; the device has 15 minutes to confirm.`,
-      data: { account, claimId: claimed.claimId, person },
+      text: `${person} claims ${serial} for ${account ?? "an owner that is not named"}; the device has 15 minutes to confirm.`,
+      data: { ...owned, claimId: claimed.claimId, person },
     },
     nowMs,
   );
@@ -103,14 +111,14 @@ export async function expireClaims(tx: Tx, nowMs: number): Promise<string[]> {
       claimId: null,
       claimPopKey: null,
       claimIntentUntilMs: null,
-      account: null,
+      ...{ account: null, entitlement: null, consent: null },
     });
     await tx.appendEvent(
       {
         kind: "claimIntentExpired",
         serial: device.serial,
         code: Code.ClaimIntentExpired,
-        text: `The claim of ${device.serial} for ${device.account} expired: the device did not come.`,
+        text: `The claim of ${device.serial} for ${device.account ?? "an owner that is not named"} expired: the device did not come.`,
         data: { account: device.account },
       },
       nowMs,
@@ -120,7 +128,15 @@ export async function expireClaims(tx: Tx, nowMs: number): Promise<string[]> {
   return freed;
 }
 
-function claimRefusal(device: DeviceRecord, account: string, nowMs: number): AgentError | null {
+function ownershipOf({ account, entitlement = null, consent = null }: DeviceRecord): Ownership {
+  return { account, entitlement, consent };
+}
+
+function claimRefusal(
+  device: DeviceRecord,
+  account: string | null,
+  nowMs: number,
+): AgentError | null {
   const { serial, lifecycle } = device;
   switch (lifecycle) {
     case Lifecycle.Released:

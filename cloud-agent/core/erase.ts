@@ -51,7 +51,8 @@ export async function endErasure(
   const device = await needDevice(tx, serial);
   await tx.putDevice({
     ...device,
-    ...{ account: null, group: null, site: null, tags: [] },
+    ...{ account: null, entitlement: null, consent: null },
+    ...{ group: null, site: null, tags: [] },
     ...{ lastFailed: null, refused: null, download: null, wantedSettings: null },
     settingsRefused: {},
   });

@@ -1,6 +1,7 @@
 /** Errors that people and programs meet at the agent's edges: number, name, HTTP status and what to do next.
  *  Numbers below 600 are the device's own (firmware/protocol/errors.ts); 600-699 are the agent's. Never reused. */
 import { Code } from "../../firmware/protocol/errors.ts";
+import { ownershipErrorKinds } from "./ownershipErrorKinds.ts";
 import { rolloutErrorKinds } from "./rolloutErrorKinds.ts";
 
 export const enum AgentCode {
@@ -30,6 +31,9 @@ export const enum AgentCode {
   RolloutStateWrong = 630,
   RolloutPolicyInvalid = 631,
   ApproverIsAuthor = 632,
+  ClaimIncomplete = 633,
+  EntitlementOver = 634,
+  ConsentInvalid = 635,
   LabOnly = 640,
   SchemaNewer = 650,
   ConfigInvalid = 651,
@@ -66,6 +70,7 @@ export interface ErrorKind {
 /** Every code an HTTP reply can carry. */
 export const errorKinds: Record<number, ErrorKind> = {
   ...rolloutErrorKinds,
+  ...ownershipErrorKinds,
   [Code.UnknownDevice]: {
     name: "UnknownDevice",
     status: 404,

@@ -3,6 +3,7 @@ import { Code } from "../../firmware/protocol/errors.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { endOwnership } from "./ownership.ts";
 import type { Random } from "./ports.ts";
 import type { DeviceRecord } from "./records.ts";
 import { isZone } from "./rollout/zone.ts";
@@ -50,7 +51,7 @@ export async function decommission(
   }
   const orderId = newOrderId(edge.random);
   const wiping: DeviceRecord = {
-    ...device,
+    ...endOwnership(device, edge.nowMs),
     lifecycle: Lifecycle.Wiping,
     order: {
       kind: "wipe",

@@ -2,6 +2,7 @@ import type { BirthRecord } from "../../firmware/protocol/birth.ts";
 import type { DeclaredSettings } from "../../firmware/protocol/host/settings.ts";
 import type { Lifecycle, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Maintenance } from "./maintenance.ts";
+import type { Entitlement, OwnerConsent } from "./ownership.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Evidence, ReportKind } from "./reports.ts";
 import type { Penalty } from "./rollout/penalty.ts";
@@ -24,6 +25,10 @@ export interface DeviceRecord {
   claimPopKey: string | null;
   claimIntentUntilMs: number | null;
   account: string | null;
+  /** what its owner pays for; absent or null: nobody told */
+  entitlement?: Entitlement | null;
+  /** what its owner agreed to; absent or null: nobody told */
+  consent?: OwnerConsent | null;
   group: string | null;
   site: string | null;
   tags: string[];

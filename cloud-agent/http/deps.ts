@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { ClaimNeed } from "../core/ownership.ts";
 import type { Clock, Log, Random } from "../core/ports.ts";
 import type { LabOffers } from "../offers.ts";
 import type { Store } from "../storage/store.ts";
@@ -14,7 +15,13 @@ export interface ApiDeps {
   random: Random;
   log: Log;
   lab: LabOffers;
-  config: { lab: boolean; checkInS: number; releaseGate: "full" | "open"; approvalsMin?: number };
+  config: {
+    lab: boolean;
+    checkInS: number;
+    releaseGate: "full" | "open";
+    approvalsMin?: number;
+    claimRequires?: readonly ClaimNeed[];
+  };
   /** content of the release key files as they are now, in order of version; none when there are none */
   releaseKeyFiles(): Uint8Array[];
   /** hex Ed25519 key that wipe certificates are checked with */

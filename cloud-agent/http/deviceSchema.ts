@@ -1,5 +1,6 @@
 /** A device as the HTTP API shows it. */
 import { Type } from "typebox";
+import { consentView, entitlementView } from "./claimSchemas.ts";
 import { orNull, time, uint32 } from "./schemas.ts";
 
 const order = Type.Object({
@@ -30,6 +31,8 @@ export const device = Type.Object({
   lifecycleName: Type.String(),
   epoch: Type.Integer(),
   account: orNull(Type.String()),
+  entitlement: entitlementView,
+  consent: consentView,
   group: orNull(Type.String()),
   site: orNull(Type.String()),
   tags: Type.Array(Type.String()),

@@ -36,6 +36,7 @@ export const routeRoles: Record<string, Role[]> = {
   "DELETE /v1/devices/:serial/data": ["operator"],
   "PUT /v1/devices/:serial/labels": ["operator", "installer"],
   "POST /v1/claims": ["operator", "installer"],
+  "PUT /v1/devices/:serial/ownership": ["operator"],
   "POST /v1/releases": ["releaser"],
   // A desk may lease leaves and do nothing else with the agent.
   "POST /v1/leases": ["desk", "releaser"],

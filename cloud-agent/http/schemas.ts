@@ -84,15 +84,6 @@ export const birth = Type.Object(
   closed,
 );
 
-export const claimBody = Type.Object(
-  {
-    serial,
-    code: Type.String({ minLength: 1, maxLength: 64, description: "as printed on the label" }),
-    account: text(64),
-  },
-  closed,
-);
-
 export const decommissionBody = Type.Object(
   {
     mode: Type.Union([Type.Literal("resale"), Type.Literal("return"), Type.Literal("scrap")]),

@@ -20,6 +20,8 @@ export function deviceView(device: DeviceRecord, steadyMs: number) {
   return {
     ...device,
     ...{ model, board, hardwareRev, batch, classId, bornAt },
+    entitlement: device.entitlement ?? null,
+    consent: device.consent ?? null,
     maintenance: device.maintenance ?? null,
     presence: presenceOf(device, steadyMs),
     lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",

@@ -3,9 +3,13 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { AgentCode, AgentError } from "../core/errors.ts";
+import { claimNeeds } from "../core/ownership.ts";
 
 const port = z.coerce.number().int().min(0).max(65535);
 const kmNumber = z.coerce.number().int().min(1).max(0xffffffff);
+/** "a,b" of the environment, or an array of the file */
+const words = (value: unknown) =>
+  typeof value === "string" ? value.split(",").filter(Boolean) : value;
 const flag = z.union([z.boolean(), z.enum(["true", "false", "1", "0"])]).transform((value) => {
   return value === true || value === "true" || value === "1";
 });
@@ -28,12 +32,7 @@ const schema = z.strictObject({
   /** number of the master key that new births and key changes use */
   kmId: kmNumber.default(1),
   /** numbers of further master keys that devices in the field still follow from; those in files need not be named */
-  kmIds: z
-    .preprocess(
-      (value) => (typeof value === "string" ? value.split(",").filter(Boolean) : value),
-      z.array(kmNumber).max(100),
-    )
-    .default([]),
+  kmIds: z.preprocess(words, z.array(kmNumber).max(100)).default([]),
   /** program that prints the master key whose number is its argument, 64 hex digits, within 10 s */
   kmCommand: z.string().min(1).optional(),
   /** token of the first administrator; omitted: made and shown once at the first start */
@@ -47,6 +46,8 @@ const schema = z.strictObject({
   releaseGate: z.enum(["full", "open"]).default("full"),
   /** approvals that every rollout needs, whatever its policy says: persons beside its author */
   approvalsMin: z.coerce.number().int().min(0).max(3).default(0),
+  /** what every claim has to say: account, entitlement, consent */
+  claimRequires: z.preprocess(words, z.array(z.enum(claimNeeds)).max(3)).default([]),
   /** pause between two rollout steps, milliseconds */
   tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
   /** what devices are asked to keep between check-ins, seconds */

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
-import { birthRecord, deviceRecord } from "../cloud-agent/fixtures.ts";
+import { birthRecord, code, deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
 
 const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
@@ -82,6 +82,29 @@ describe("a command for the agent", () => {
       1,
       expect.stringContaining("NothingToConfirm: device SN-0005: expected release 9 on trial"),
     ]);
+  }, 60_000);
+  it("claims a device for its owner, renews what is paid for, and ends its service", async () => {
+    const label = ["--code", code, "--account", "acme"];
+    const owner = ["--plan", "gold", "--until", "2027-12-31", "--terms", "2026-11"];
+    const agreed = ["--agreed-by", "ann", "--allow", "telemetry", "--deny", "place"];
+    const claimed = await run(["device", "claim", "SN-0001", ...label, ...owner, ...agreed]);
+    expect(claimed.out).toBe(
+      "SN-0001: claimPending\naccount: acme\nplan: gold, until 2028-01-01T00:00:00Z\n" +
+        "terms: 2026-11 by ann, telemetry yes, place no\n",
+    );
+    const device = (await api.store.tx((tx) => tx.device("SN-0001")))!;
+    await api.store.tx((tx) => tx.putDevice({ ...device, lifecycle: Lifecycle.Operating }));
+    const changed = await run(["device", "owner", "SN-0001", "--plan", "silver"]);
+    expect(changed.out.split("\n").slice(0, 3)).toEqual([
+      ...["SN-0001: operating", "account: acme", "plan: silver, open"],
+    ]);
+    const until = await run(["device", "owner", "SN-0001", "--plan", "x", "--until", "2027-02-30"]);
+    expect(until.error).toContain("FLAG_INVALID: --until: expected a day like 2027-12-31");
+    const end = ["device", "decommission", "SN-0001", "--mode", "scrap", "--person", "ann"];
+    expect((await run([...end, "--confirm", "SN-1"])).error).toContain("FLAG_INVALID: --confirm");
+    expect((await run([...end, "--confirm", "SN-0001"])).out).toContain(
+      "SN-0001: wiping\naccount: acme\nplan: silver, ended 2027-01-15T08:00:00Z\n",
+    );
   }, 60_000);
   it("passes the agent's refusal on, with what to do", async () => {
     expect(await run(["hold", "lift", "batch", "B9", "--reason", "x"])).toEqual({

@@ -2,10 +2,12 @@ import { Type } from "typebox";
 import { registerBirth } from "../../core/births.ts";
 import { openClaim } from "../../core/claims.ts";
 import { AgentError } from "../../core/errors.ts";
+import { changeOwnership } from "../../core/ownershipChange.ts";
 import { person } from "../auth.ts";
+import { claimBody, ownershipBody } from "../claimSchemas.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import { device } from "../deviceSchema.ts";
-import { birth, claimBody, failures } from "../schemas.ts";
+import { birth, failures, serialParams } from "../schemas.ts";
 import { deviceView } from "../views.ts";
 
 const birthReply = Type.Object({ serial: Type.String(), wasNew: Type.Boolean() });
@@ -45,13 +47,31 @@ export function claimRoutes(app: Api, deps: ApiDeps): void {
       const outcome = await deps.store.tx((tx) =>
         openClaim(
           tx,
-          { ...request.body, person: person(request) },
-          { random: deps.random, nowMs: deps.clock.nowMs() },
+          { ...request.body, account: request.body.account ?? null, person: person(request) },
+          {
+            ...{ random: deps.random, nowMs: deps.clock.nowMs() },
+            claimNeeds: deps.config.claimRequires ?? [],
+          },
         ),
       );
       if (outcome instanceof AgentError) throw outcome;
       deps.nudge(outcome.serial);
       return reply.code(202).send(deviceView(outcome, deps.steadyMs()));
+    },
+  );
+  app.put(
+    "/v1/devices/:serial/ownership",
+    {
+      schema: {
+        summary: "Entitlement and consent of a claimed device; what is left out stays, null ends",
+        ...{ params: serialParams, body: ownershipBody },
+        response: { 200: device, ...failures },
+      },
+    },
+    async (request) => {
+      const change = { ...request.params, ...request.body, person: person(request) };
+      const changed = await deps.store.tx((tx) => changeOwnership(tx, change, deps.clock.nowMs()));
+      return deviceView(changed, deps.steadyMs());
     },
   );
 }

@@ -11,6 +11,7 @@ import {
   writeReply,
 } from "../api/client.ts";
 import { registerOrders } from "./orders.ts";
+import { registerOwner } from "./owner.ts";
 import { registerWhy } from "./why.ts";
 
 interface Device {
@@ -38,13 +39,15 @@ Examples:
   $ fleetling device maintenance PUCK-0042 --end
 `;
 
-/** Adds `fleetling device list | why | maintenance | export | erase | confirm | clear-poison`. */
+/** Adds `fleetling device list | why | maintenance | export | erase | confirm | clear-poison | claim | owner |
+ *  decommission`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
   registerWhy(device);
   registerMaintenance(device);
   registerData(device);
   registerOrders(device);
+  registerOwner(device);
   withApiFlags(device.command("list"))
     .description("Devices with their presence: online, late, offline, or unwatched")
     .option("--offline", "only those that broke their promise to come again")

@@ -171,6 +171,7 @@ describe("settings", () => {
       lab: true,
       releaseGate: "full",
       approvalsMin: 0,
+      claimRequires: [],
       tickMs: 50,
       checkInS: 5,
       durability: "full",

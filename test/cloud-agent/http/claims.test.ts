@@ -81,7 +81,7 @@ describe("a claim", () => {
         claimId: "01".repeat(8),
         claimPopKey: codePopKey,
         claimIntentUntilMs: startMs + 900_000,
-        account: "acme",
+        ...{ account: "acme", entitlement: null, consent: null },
       }),
     );
     expect(api.nudged).toEqual([serial]);
@@ -180,7 +180,7 @@ describe("a claim", () => {
     await claim();
     expect(await api.store.tx((tx) => expireClaims(tx, startMs + 899_999))).toEqual([]);
     expect(await api.store.tx((tx) => expireClaims(tx, startMs + 900_000))).toEqual([serial]);
-    expect(await stored()).toEqual(deviceRecord(serial));
+    expect(await stored()).toEqual(deviceRecord(serial, { entitlement: null, consent: null }));
     const granted = deviceRecord(serial, { lifecycle: 2, grantPending: true });
     await api.store.tx((tx) => tx.putDevice(granted));
     expect(await api.store.tx((tx) => expireClaims(tx, startMs + 9e9))).toEqual([]);
