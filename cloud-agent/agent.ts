@@ -19,7 +19,7 @@ import { createMaintenanceWatch } from "./maintenanceWatch.ts";
 import { createOffers, LabOffers } from "./offers.ts";
 import type { Output } from "./outputs/port.ts";
 import { createSender } from "./outputs/sender.ts";
-import { createOutputs, readAlertSettings } from "./platform/alertSettings.ts";
+import { createOutputs, outputsAbout, readAlertSettings } from "./platform/alertSettings.ts";
 import type { AgentConfig } from "./platform/config.ts";
 import { watchHost } from "./platform/host.ts";
 import { certificateKey } from "./platform/keys.ts";
@@ -171,6 +171,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     },
     releaseKeyFiles: () => readReleaseKeys(config),
     outputs: outputs.map(({ name }) => name),
+    outputsAbout: (topic) => outputsAbout(alertSettings, topic),
     certificatePublicKey: hex(certificatePublicKey(signingKey)),
     nudge: (serial) => service.nudge(serial),
     isReady: () => isReady,

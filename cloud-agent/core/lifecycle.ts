@@ -2,6 +2,7 @@
 import { Code } from "../../firmware/protocol/errors.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
+import { type BillingEdge, stopBilling } from "./billing.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 import { endOwnership } from "./ownership.ts";
 import type { Random } from "./ports.ts";
@@ -21,13 +22,15 @@ const wipeModeNames: Record<number, string> = {
 
 /** Ends a device's service in two phases: billing stops at once, the device is wiped when it is reached, and only its
  *  receipt retires it. The same order again returns the first one.
+ *  @param edge.outputs are told `billing.stop` in this transaction; left out: none
  *  @throws AgentError UnknownDevice, DeviceRetired, DeviceNotOperating, WipeAlreadyOrdered */
 export async function decommission(
   tx: Tx,
   request: { serial: string; mode: number; person: string },
-  edge: Edge,
+  edge: Edge & Partial<Pick<BillingEdge, "outputs" | "steadyMs">>,
 ): Promise<DeviceRecord> {
   const { serial, mode, person } = request;
+  const { outputs = [], steadyMs = edge.nowMs } = edge;
   const device = await needDevice(tx, serial);
   if (device.lifecycle === Lifecycle.Retired) {
     throw new AgentError(Code.DeviceRetired, `device ${serial}: it was already wiped`);
@@ -64,15 +67,8 @@ export async function decommission(
     },
   };
   await tx.putDevice(wiping);
-  await tx.appendEvent(
-    {
-      kind: "billingStopped",
-      serial,
-      text: `Billing of ${serial} for ${device.account} stopped: ${person} decommissioned it.`,
-      data: { account: device.account, person, orderId },
-    },
-    edge.nowMs,
-  );
+  const order = { orderId, mode: wipeModeNames[mode]!, person };
+  await stopBilling(tx, wiping, order, { nowMs: edge.nowMs, outputs, steadyMs });
   await tx.appendEvent(
     {
       kind: "wipeOrdered",

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { OutputTopic } from "../core/alerts/settings.ts";
 import type { ClaimNeed } from "../core/ownership.ts";
 import type { Clock, Log, Random } from "../core/ports.ts";
 import type { LabOffers } from "../offers.ts";
@@ -28,6 +29,8 @@ export interface ApiDeps {
   certificatePublicKey: string;
   /** names of the configured outputs */
   outputs: string[];
+  /** names of those that take what is about this */
+  outputsAbout(topic: OutputTopic): string[];
   /** something waits for this device */
   nudge(serial: string): void;
   /** false until devices can connect, and while the agent stops */

@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import {
   type AlertSettings,
+  isAbout,
   type OutputSettings,
+  type OutputTopic,
   parseAlertSettings,
 } from "../core/alerts/settings.ts";
 import { AgentCode, AgentError } from "../core/errors.ts";
@@ -34,6 +36,11 @@ export function createOutputs(
       passwordFile === undefined ? output.password : readSecret(output.name, passwordFile);
     return createEmail({ ...output, password });
   });
+}
+
+/** Names of the outputs that take what is about this. */
+export function outputsAbout({ outputs }: AlertSettings, topic: OutputTopic): string[] {
+  return outputs.filter((output) => isAbout(output, topic)).map(({ name }) => name);
 }
 
 function readJson(path: string): unknown {

@@ -7,7 +7,7 @@ import type { Random } from "../ports.ts";
 import { durationWords, timeWords } from "../rollout/words.ts";
 import { closedKeptMs, closedMax, findingsMax, silencesMax } from "./limits.ts";
 import { alertRules } from "./rules.ts";
-import type { AlertSettings } from "./settings.ts";
+import { type AlertSettings, isAbout } from "./settings.ts";
 import { type AlertState, type AlertStep, heldKey } from "./step.ts";
 import type { AlertRecord, Held, Notice, RuleName, Silence } from "./types.ts";
 
@@ -71,6 +71,7 @@ async function tell(
 ): Promise<void> {
   const body = noticeBody(kind, alert);
   for (const output of outputs) {
+    if (!isAbout(output, "alerts")) continue;
     if (output.severity === "critical" && alert.severity !== "critical") continue;
     await enqueue(tx, { output: output.name, kind, stream: alert.id, body }, edge);
   }

@@ -53,11 +53,18 @@ const secret = {
   secret: z.string().min(16).max(256).optional(),
   secretFile: z.string().min(1).optional(),
 };
-const onlySeverity = { severity: severity.optional() };
+const topics = ["alerts", "billing", "reconciliation"] as const;
+/** What outputs can be told of. */
+export type OutputTopic = (typeof topics)[number];
+const only = {
+  severity: severity.optional(),
+  /** omitted: all, or alerts alone where a severity is named */
+  about: z.array(z.enum(topics)).min(1).optional(),
+};
 const webhook = z.strictObject({
   ...{ kind: z.literal("webhook"), name, url: z.url({ protocol: /^https?$/ }) },
   ...secret,
-  ...onlySeverity,
+  ...only,
 });
 const email = z.strictObject({
   ...{ kind: z.literal("email"), name, host: z.string().min(1) },
@@ -68,9 +75,9 @@ const email = z.strictObject({
   passwordFile: z.string().min(1).optional(),
   from: z.string().min(3),
   to: z.array(z.string().min(3)).min(1).max(20),
-  ...onlySeverity,
+  ...only,
 });
-const log = z.strictObject({ kind: z.literal("log"), name, ...onlySeverity });
+const log = z.strictObject({ kind: z.literal("log"), name, ...only });
 
 const schema = z.strictObject({
   rules: z.partialRecord(z.enum(ruleNames), rule).default({}),
@@ -115,6 +122,11 @@ export function parseAlertSettings(input: unknown): AlertSettings {
     thresholds: limits,
     outputs,
   };
+}
+
+/** True when an output takes what is about this. Pure. */
+export function isAbout({ about, severity: floor }: OutputSettings, topic: OutputTopic): boolean {
+  return about?.includes(topic) ?? (topic === "alerts" || floor === undefined);
 }
 
 function ruleSettings(ruleName: RuleName, given: z.output<typeof rule>): RuleSettings {

@@ -128,8 +128,9 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
     async (request, reply) => {
       const { mode, person: name } = request.body;
       const { serial } = request.params;
+      const told = { outputs: deps.outputsAbout("billing"), steadyMs: deps.steadyMs() };
       const wiping = await deps.store.tx((tx) =>
-        decommission(tx, { serial, mode: modes[mode], person: name }, edge()),
+        decommission(tx, { serial, mode: modes[mode], person: name }, { ...edge(), ...told }),
       );
       deps.nudge(serial);
       return reply.code(202).send(deviceView(wiping, deps.steadyMs()));

@@ -10,6 +10,7 @@ import { parseConfig } from "../../../cloud-agent/platform/config.ts";
 import { createLog } from "../../../cloud-agent/platform/log.ts";
 import { systemRandom } from "../../../cloud-agent/platform/random.ts";
 import { type HttpReceiver, openHttpReceiver } from "../../support/httpReceiver.ts";
+import { deviceRecord } from "../fixtures.ts";
 
 const adminToken = "an-administrators-token";
 const secret = "a-secret-of-this-output";
@@ -41,13 +42,17 @@ async function start(outputs: unknown): Promise<void> {
   });
   await agent.start();
 }
-const post = (path: string) =>
+const post = (path: string, body?: string) =>
   fetch(agent.httpUrl + path, {
     method: "POST",
-    headers: { authorization: `Bearer ${adminToken}` },
+    headers: {
+      authorization: `Bearer ${adminToken}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body }),
   });
-async function until(isSo: () => boolean): Promise<void> {
-  for (let waited = 0; !isSo() && waited < 10_000; waited += 20) {
+async function until(isSo: () => boolean, msMax = 10_000): Promise<void> {
+  for (let waited = 0; !isSo() && waited < msMax; waited += 20) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -67,6 +72,27 @@ describe("an agent", () => {
     expect(JSON.parse(last.body).kind).toBe("alert.test");
     expect(last.headers["fleetling-id"]).toBe("000000000001");
     expect(signatureHolds(secret, last, Date.now())).toBe(true);
+  }, 60_000);
+  it("tells that billing stopped to the outputs that are about it, of a device that never comes", async () => {
+    const bills = { kind: "webhook", name: "bills", url: receiver.url, secret };
+    const silent = { ...bills, about: ["alerts"] };
+    await start([
+      { ...bills, about: ["billing"] },
+      { ...silent, name: "pager" },
+    ]);
+    const device = deviceRecord("SN-0001", { lifecycle: 3, epoch: 1, account: "acme" });
+    await agent.store.tx((tx) => tx.putDevice(device));
+    const order = JSON.stringify({ mode: "scrap", person: "ann" });
+    const ordered = await post("/v1/devices/SN-0001/decommission", order);
+    expect(((await ordered.json()) as { lifecycleName: string }).lifecycleName).toBe("wiping");
+    await until(() => receiver.received.length > 0);
+    await until(() => receiver.received.length > 1, 300);
+    expect(receiver.received.map(({ headers: h }) => h["fleetling-kind"])).toEqual([
+      "billing.stop",
+    ]);
+    const [told] = receiver.received;
+    expect(JSON.parse(told!.body)).toMatchObject({ serial: "SN-0001", account: "acme" });
+    expect(signatureHolds(secret, told!, Date.now())).toBe(true);
   }, 60_000);
   it("does not start with settings that it does not understand", async () => {
     await expect(start([{ kind: "pager", name: "x" }])).rejects.toMatchObject({

@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseAlertSettings } from "../../../cloud-agent/core/alerts/settings.ts";
-import { createOutputs, readAlertSettings } from "../../../cloud-agent/platform/alertSettings.ts";
+import {
+  createOutputs,
+  outputsAbout,
+  readAlertSettings,
+} from "../../../cloud-agent/platform/alertSettings.ts";
 
 const hook = {
   kind: "webhook",
@@ -37,7 +41,21 @@ describe("alert settings", () => {
     });
     expect(rules.offline).toMatchObject({ holdMs: 0, clearMs: 60_000, severity: "critical" });
   });
+  it("let each output say what it is about; a severity leaves alerts alone", () => {
+    const outputs = [
+      hook,
+      { ...hook, name: "bills", about: ["billing"] },
+      { ...hook, name: "pager", severity: "critical" },
+      { ...hook, name: "both", severity: "critical", about: ["alerts", "billing"] },
+    ];
+    const settings = parseAlertSettings({ outputs });
+    expect(outputsAbout(settings, "alerts")).toEqual(["ops", "pager", "both"]);
+    expect(outputsAbout(settings, "billing")).toEqual(["ops", "bills", "both"]);
+    expect(outputsAbout(settings, "reconciliation")).toEqual(["ops"]);
+  });
   it.each<[string, unknown, string]>([
+    ["an unknown topic", { outputs: [{ ...hook, about: ["bills"] }] }, "about"],
+    ["an output about nothing", { outputs: [{ ...hook, about: [] }] }, "about"],
     ["an unknown rule", { rules: { offlien: {} } }, "offlien"],
     ["an unknown field", { rules: { offline: { hold: 5 } } }, "hold"],
     ["an unknown threshold", { thresholds: { batterRatio: 2 } }, "batterRatio"],

@@ -83,6 +83,7 @@ function deps(): ApiDeps {
     log: { debug: record, info: record, warn: record, error: record },
     releaseKeyFiles: () => state.releaseKeys.files,
     outputs: ["ops", "mail"],
+    outputsAbout: (topic) => (topic === "billing" ? ["ops", "books"] : ["ops"]),
     certificatePublicKey: "ab".repeat(32),
     nudge: (serial) => void state.nudged.push(serial),
     isReady: () => state.ready.now,

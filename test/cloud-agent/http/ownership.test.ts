@@ -1,6 +1,9 @@
 /** What a claim carries: account, entitlement and consent, from the claim to the end of the device's service. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decommission } from "../../../cloud-agent/core/lifecycle.ts";
+import { waitingEntries } from "../../../cloud-agent/core/outbox/outbox.ts";
 import { parseConfig } from "../../../cloud-agent/platform/config.ts";
+import { WipeMode } from "../../../firmware/protocol/messages.ts";
 import { code, deviceRecord } from "../fixtures.ts";
 import { type Harness, harness, problem, startMs } from "./harness.ts";
 
@@ -144,6 +147,40 @@ describe("an owner's entitlement and consent", () => {
     expect(next.body.consent).toEqual({
       ...{ terms: "2027-01", atMs: startMs + dayMs, person: "installer", data: {} },
     });
+  });
+  it("are told to the systems that bill with the order, whether the device comes or not", async () => {
+    api.clock.now += dayMs;
+    const order = { mode: "resale", person: "ann" };
+    const wipe = () => api.call("POST", `/v1/devices/${serial}/decommission`, order);
+    const { orderId } = (await wipe()).body.order;
+    const waiting = await api.store.tx((tx) => waitingEntries(tx, 10));
+    expect(waiting.map(({ output, kind, stream }) => [output, kind, stream])).toEqual([
+      ...[
+        ["ops", "billing.stop", serial],
+        ["books", "billing.stop", serial],
+      ],
+    ]);
+    expect(JSON.parse(waiting[0]!.body)).toEqual({
+      ...{ kind: "billing.stop", subject: `${serial}: billing stopped` },
+      text: `Billing of ${serial} for acme stopped: ann decommissioned it.`,
+      ...{ serial, model: "sensor-1", batch: "B1", account: "acme" },
+      entitlement: { ...entitlement, endedMs: startMs + dayMs },
+      ...{ orderId, mode: "resale", person: "ann", atMs: startMs + dayMs },
+    });
+    await wipe();
+    expect(await api.store.tx((tx) => waitingEntries(tx, 10))).toHaveLength(2);
+  });
+  it("are not told where the order does not stand", async () => {
+    const order = { serial, mode: WipeMode.Scrap, person: "ann" };
+    const random = { bytes: (count: number) => new Uint8Array(count).fill(7) };
+    const edge = { random, nowMs: startMs, outputs: ["ops"], steadyMs: startMs };
+    const failing = api.store.tx(async (tx) => {
+      await decommission(tx, order, edge);
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
+    expect(await api.store.tx((tx) => waitingEntries(tx, 10))).toEqual([]);
+    expect(await events("billingStopped")).toEqual([]);
   });
   it("are in the device's export, and are erased with it", async () => {
     const url = `/v1/devices/${serial}/export`;
