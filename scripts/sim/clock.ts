@@ -1,3 +1,4 @@
+import { loopWithLimit } from "./hostLimit.ts";
 import { pop, push, type TimeEntry } from "./timeHeap.ts";
 
 /** A timer that was started on a clock. */
@@ -39,9 +40,13 @@ export class VirtualClock implements SimClock {
   private ms: number;
   private order = 0;
   private readonly heap: Entry[] = [];
+  private readonly hostLimitMs: number;
 
-  constructor(startMs = 1_750_000_000_000) {
+  /** @param hostLimitMs what one step of device code may take of the host's time before its board counts as hung; 0 leaves
+   *   that to each board's own limit, at the cost of a watch per step */
+  constructor(startMs = 1_750_000_000_000, hostLimitMs = 0) {
     this.ms = startMs;
+    this.hostLimitMs = hostLimitMs;
   }
 
   nowMs(): number {
@@ -61,11 +66,7 @@ export class VirtualClock implements SimClock {
   /** Runs all that is due within the next `ms`, in order of time, and leaves the clock `ms` later. */
   advance(ms: number): void {
     const endMs = this.ms + ms;
-    for (let entry = this.heap[0]; entry && entry.atMs <= endMs; entry = this.heap[0]) {
-      pop(this.heap);
-      this.ms = Math.max(this.ms, entry.atMs);
-      entry.fn?.();
-    }
+    loopWithLimit(this.hostLimitMs, () => this.step(endMs));
     this.ms = endMs;
   }
 
@@ -73,14 +74,29 @@ export class VirtualClock implements SimClock {
    *  @returns false when limitMs passed without it */
   advanceUntil(done: () => boolean, limitMs: number): boolean {
     const endMs = this.ms + limitMs;
-    while (!done()) {
-      const next = this.heap[0];
-      if (!next || next.atMs > endMs) {
-        this.advance(endMs - this.ms);
-        return done();
-      }
-      this.advance(Math.max(0, next.atMs - this.ms));
-    }
+    let isDone = done();
+    // What is due at one moment runs before `done` is asked again.
+    if (!isDone)
+      loopWithLimit(this.hostLimitMs, () => {
+        const next = this.heap[0];
+        if (!next || next.atMs > endMs) return false;
+        const momentMs = Math.max(this.ms, next.atMs);
+        while (this.step(momentMs));
+        isDone = done();
+        return !isDone;
+      });
+    if (isDone) return true;
+    this.ms = Math.max(this.ms, endMs);
+    return done();
+  }
+
+  /** Runs what is due next. @returns false when nothing is due by then */
+  private step(endMs: number): boolean {
+    const entry = this.heap[0];
+    if (!entry || entry.atMs > endMs) return false;
+    pop(this.heap);
+    this.ms = Math.max(this.ms, entry.atMs);
+    entry.fn?.();
     return true;
   }
 }

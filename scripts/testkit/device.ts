@@ -24,6 +24,9 @@ export interface SimulateOptions {
   seed?: number | string;
   /** the device's wall clock at the start, milliseconds since 1970; default 2025-06-15 */
   startMs?: number;
+  /** milliseconds of this computer that a step of device code may take before the device counts as hung; default 10,000,
+   *  which no step of an app comes near on a busy machine */
+  hostLimitMs?: number;
 }
 
 export interface OfferOptions {
@@ -88,7 +91,7 @@ export class SimulatedDevice {
     this.#bench = bench;
     this.board = board;
     this.serial = birth.record.serial;
-    this.#clock = new VirtualClock(options.startMs);
+    this.#clock = new VirtualClock(options.startMs, options.hostLimitMs ?? 10_000);
     this.cloud = new TestCloud(bench, options.checkInS ?? 60, () => this.nowMs);
     this.sim = new SimBoard({
       ...{ board, clock: this.#clock, storage: bench.storage, seed: options.seed ?? 1 },

@@ -59,7 +59,7 @@ describe.each(["puckjs", "linux"])("on a %s, a release that crashes at its start
 
 describe("on a Puck.js, a release", () => {
   it("that hangs is ended by the watchdog, each time as a failure, and the cause is reported", async () => {
-    const device = await simulate(good());
+    const device = await simulate(good(), { hostLimitMs: 1500 });
     const hangs = app("hangs", 'print("new up"); for (;;) ;');
     const state = await device.update(hangs);
     expect(state.failed).toEqual({ sequence: 2, code: Code.TrialCrashed, text: "", log: "" });

@@ -1,5 +1,6 @@
 import type { SimTimer } from "../clock.ts";
 import { PowerCut } from "../flash/powerCut.ts";
+import { RanTooLong, withLimit } from "../hostLimit.ts";
 import { storageIsValid } from "./bootCheck.ts";
 import { Consoles } from "./consoles.ts";
 import { type EndCause, LifeEnded } from "./errors.ts";
@@ -7,7 +8,7 @@ import { Events } from "./events.ts";
 import { bootText } from "./flashLibs.ts";
 import { errorText } from "./format.ts";
 import type { Machine, Surroundings } from "./machine.ts";
-import { RanTooLong, Realm, type RealmHost, timed, type World } from "./realm.ts";
+import { Realm, type RealmHost, type World } from "./realm.ts";
 import { installShim, type Shim } from "./shim.ts";
 
 /** How a life is watched and bounded from outside. */
@@ -160,10 +161,11 @@ export class Life {
   private enter(fn: () => void): void {
     if (this.cause) return;
     this.around.battery.spend("callback");
+    const caught = (error: unknown) => this.caught(error);
     try {
-      timed(this.options.wallLimitMs, fn);
+      withLimit(this.options.wallLimitMs, fn, caught);
     } catch (error) {
-      this.caught(error);
+      caught(error);
     }
     if (this.cause) return;
     if (this.watchdog?.isAutomatic) this.watchdog.kickedMs = this.around.clock.nowMs();
@@ -201,12 +203,13 @@ export class Life {
     if (!handlers.length) this.machine.print(`Uncaught ${errorText(error)}`);
     for (const handler of handlers) {
       try {
-        timed(this.options.wallLimitMs, () =>
-          this.machine.call(handler, this.shim.process, [error]),
+        withLimit(
+          this.options.wallLimitMs,
+          () => this.machine.call(handler, this.shim.process, [error]),
+          (tooLong) => this.caught(tooLong),
         );
       } catch (second) {
-        if (second instanceof RanTooLong) this.caught(second);
-        else if (!this.cause) this.machine.print(`Uncaught ${errorText(second)}`);
+        if (!this.cause) this.machine.print(`Uncaught ${errorText(second)}`);
       }
     }
   }

@@ -3,14 +3,6 @@ import { allowedGlobals, allowedValues } from "./allowed.ts";
 import { isBuffer } from "./bytes.ts";
 import { promiseText } from "./promiseText.ts";
 
-/** Thrown by `Realm.timed` when device code ran longer than the host allows. */
-export class RanTooLong extends Error {
-  readonly code = "RAN_TOO_LONG";
-  constructor() {
-    super("device code did not return");
-  }
-}
-
 /** Constructors of a board's context. Values handed to device code must be made by these, or its `instanceof` fails. */
 export interface Builtins {
   Uint8Array: typeof Uint8Array;
@@ -208,26 +200,4 @@ function compiled(text: string, filename: string): vm.Script {
     scripts.set(text, script);
   }
   return script;
-}
-
-const launchpad = vm.createContext({ go: null as (() => unknown) | null });
-const launch = new vm.Script("go()");
-let depth = 0;
-
-/** Runs fn and stops it, device code included, after limitMs of the host's time; an endless loop must not stop the host.
- *  @param limitMs 0 = no limit, which saves some 50 µs per call
- *  @throws RanTooLong; and whatever fn throws */
-export function timed<T>(limitMs: number, fn: () => T): T {
-  if (!limitMs || depth > 0) return fn();
-  depth++;
-  try {
-    launchpad.go = fn;
-    return launch.runInContext(launchpad, { timeout: limitMs }) as T;
-  } catch (error) {
-    if ((error as { code?: string }).code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
-      throw new RanTooLong();
-    throw error;
-  } finally {
-    depth--;
-  }
 }

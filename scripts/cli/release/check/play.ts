@@ -108,7 +108,7 @@ class Stage {
     this.#bench = workbenchOf(candidate, candidate.board);
     this.device = new SimulatedDevice(
       this.#bench,
-      { board: candidate.board, checkInS },
+      { board: candidate.board, checkInS, hostLimitMs: eventMsMax },
       {
         wallLimitMs: eventMsMax,
         detokenise: plainText,
