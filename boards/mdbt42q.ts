@@ -42,7 +42,7 @@ export const mdbt42q: Board = {
   pins: { button: "D0", led: "D1", txd: "D6", rxd: "D8" },
   watchdog: true,
   consoles: { usb: false, ble: true, telnet: false },
-  budget: { coreBytes: 15_800, frameworkBytes: 5_200, appBytes: 2_900 },
+  budget: { coreBytes: 15_800, frameworkBytes: 4_500, appBytes: 3_600 },
   sources: {
     variables: "interpreter boards/MDBT42Q.py line 26",
     flashStart: "interpreter boards/MDBT42Q.py lines 73-76: (118 - 10) * 4096, 10 pages of 4096",
@@ -68,6 +68,6 @@ export const mdbt42q: Board = {
     consoles:
       "interpreter boards/MDBT42Q.py line 22: Serial1 until Bluetooth connects; no USB, no network",
     budget:
-      "design of ADR 0001: core pages and the rest of page 0 behind the identity; framework 4.95 kB, app 3.15 kB of a slot of two pages",
+      "design of ADR 0001: core pages and the rest of page 0 behind the identity; framework 4.5 kB, app 3.6 kB of a slot of two pages",
   },
 };

@@ -39,7 +39,7 @@ export const microbit2: Board = {
   pins: { button: "D5", txd: "H1", rxd: "H0" },
   watchdog: true,
   consoles: { usb: true, ble: true, telnet: false },
-  budget: { coreBytes: 19_900, frameworkBytes: 5_200, appBytes: 7_085 },
+  budget: { coreBytes: 19_900, frameworkBytes: 4_500, appBytes: 7_785 },
   sources: {
     variables: "interpreter boards/MICROBIT2.py line 32",
     flashStart: "interpreter boards/MICROBIT2.py lines 76-79: (118 - 10) * 4096, 10 pages of 4096",

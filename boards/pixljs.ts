@@ -41,7 +41,7 @@ export const pixljs: Board = {
   pins: { button: "H1", led: "H0", txd: "D1", rxd: "D0" },
   watchdog: true,
   consoles: { usb: false, ble: true, telnet: false },
-  budget: { coreBytes: 19_900, frameworkBytes: 5_200, appBytes: 2_900 },
+  budget: { coreBytes: 19_900, frameworkBytes: 4_500, appBytes: 3_600 },
   sources: {
     variables: "interpreter boards/PIXLJS.py line 26",
     flashStart: "interpreter boards/PIXLJS.py lines 87-90: (118 - 9) * 4096, 9 pages of 4096",

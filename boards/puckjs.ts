@@ -44,8 +44,8 @@ export const puckjs: Board = {
   consoles: { usb: false, ble: true, telnet: false },
   budget: {
     coreBytes: 15_800,
-    frameworkBytes: 5_200,
-    appBytes: 2_900,
+    frameworkBytes: 4_500,
+    appBytes: 3_600,
     checkIn: { bytesMax: 250, radioMsMax: 2, flashWritesMax: 0.5, flashErasesMax: 0.05 },
   },
   sources: {
@@ -58,7 +58,7 @@ export const puckjs: Board = {
     crypto: "interpreter boards/PUCKJS.py lines 38-39: CRYPTO, SHA256, AES",
     measure: "nRF52832 PS POWER.RESETREAS 0x40000400; interpreter NRF.getBattery, E.getTemperature",
     budget:
-      "three core pages and 3.5 kB of page 0 (ADR 0001); design §5: framework 4.95 kB, app 3.15 kB of a slot of two pages",
+      "three core pages and 3.5 kB of page 0 (ADR 0001); design §5: framework 4.5 kB, app 3.6 kB of a slot of two pages",
     pageBytes: "interpreter boards/PUCKJS.py line 84; nRF52832 PS v1.4 §11 NVMC",
     plan: "SPEC.md §2: one page of identity, two slots of two, two of journal, three of core",
     updates: "SPEC.md §9: two slots",

@@ -11,7 +11,7 @@ import { SlotState } from "../protocol/messages.ts";
 import { decideBoot } from "./decide.ts";
 import type { Kit } from "./kit.ts";
 import { Part } from "./parts.ts";
-import { noSlots } from "./slots.ts";
+import { noSlots, slotIn } from "./slots.ts";
 
 declare const require: (name: string) => any;
 declare const global: any;
@@ -44,6 +44,7 @@ declare const global: any;
     get: (type) =>
       (k.part(Part.Journal) as Journal).get(type) || (type === Rec.Slots ? noSlots() : null),
     put: (type, value) => (k.part(Part.Journal) as Journal).put(type, value),
+    slot: slotIn,
     hmac,
     cut,
     same,

@@ -7,7 +7,7 @@ import { ResetReason, SlotState } from "../protocol/messages.ts";
 import type { Kit } from "./kit.ts";
 import type { State } from "./parts/state.ts";
 import { Part } from "./parts.ts";
-import { type BootRecord, countBoot, leaveSlot, readSlots, slotOf } from "./slots.ts";
+import { type BootRecord, countBoot, readSlots } from "./slots.ts";
 
 declare const global: any;
 
@@ -39,20 +39,17 @@ export function decideBoot(k: Kit): void {
   // Twice at most: the active slot, then the other one if it may run.
   for (let tries = 0; tries < 2; tries++) {
     const slots = readSlots(k);
-    const i = slots[0];
-    const s = slotOf(slots, i);
+    const s = k.slot(slots);
     if (!s) return;
-    const text = h.text(i ? BOARD.slotB : BOARD.slotA, s[1]);
+    const text = h.text(slots[0] ? BOARD.slotB : BOARD.slotA, s[1]);
     if (h.crc(text) >>> 0 === s[2]) {
       k.state = slots[5] ? SlotState.Trial : SlotState.Confirmed;
       k.image = text;
       return;
     }
-    (k.part(Part.State) as State).note(Code.SlotCrc, "");
-    // Nothing could bring it back, so it is looked at again at the next start.
-    if (BOARD.fixed) return;
-    const next = leaveSlot(slots);
-    next[i + 1] = null;
-    k.put(Rec.Slots, next);
+    const state: State = k.part(Part.State);
+    // Nothing could bring a fixed one back, so it is looked at again at the next start.
+    if (BOARD.fixed) return state.note(Code.SlotCrc, "");
+    state.leave(Code.SlotCrc, "", true);
   }
 }

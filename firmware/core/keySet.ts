@@ -12,19 +12,15 @@ export type KeySetRecord = [number, number, Bytes, Bytes?, number?];
  *  Source: SPEC.md §2.1, §2.2 */
 export function keySetInForce(k: Pick<Kit, "h" | "get">): KeySetRecord {
   const version = readSlots(k)[4];
-  for (let type = Rec.KeySetA; type <= Rec.KeySetB; type++) {
-    const set = k.get(type);
-    if (set && set[0] === version) return set;
-  }
+  const set = keySetOf(k, version);
+  if (set) return set;
   const n = k.h.read(IdAt.KeySet + 2, 2);
   return [version, n[0]!, k.h.read(IdAt.Keys, 48 * n[1]!)];
 }
 
-/** The key set after `version` that waits for a release, null when there is none. */
-export function waitingKeySet(k: Pick<Kit, "get">, version: number): any {
-  for (let type = Rec.KeySetA; type <= Rec.KeySetB; type++) {
-    const set = k.get(type);
-    if (set && set[0] === version + 1 && set[4]) return set;
-  }
-  return null;
+/** The record of a version, null when there is none. The one after that in force may wait for a release. */
+export function keySetOf(k: Pick<Kit, "get">, version: number): KeySetRecord | null {
+  const a = k.get(Rec.KeySetA);
+  const set = a && a[0] === version ? a : k.get(Rec.KeySetB);
+  return set && set[0] === version ? set : null;
 }

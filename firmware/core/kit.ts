@@ -3,7 +3,7 @@ import type { Bytes, Hal, Piece } from "../hal/hal.ts";
 import type { Code } from "../protocol/errors.ts";
 import type { SlotState } from "../protocol/messages.ts";
 import type { Part } from "./parts.ts";
-import type { BootRecord } from "./slots.ts";
+import type { BootRecord, SlotRecord, SlotsRecord } from "./slots.ts";
 
 /** What the resident core offers to its parts and to the runtime in a slot: the core's published interface. */
 export interface Kit {
@@ -19,6 +19,8 @@ export interface Kit {
   get(type: Rec): any;
   /** Appends a record; durable when it returns. @throws a Code of the flash */
   put(type: Rec, value: any): void;
+  /** The active slot's record or the other one's, see slotIn. */
+  slot(slots: SlotsRecord, isOther?: unknown): SlotRecord | null;
   hmac(key: Bytes, message: Piece): Bytes;
   cut(b: Bytes, o: number, n: number): Bytes;
   same(a: Bytes, b: Bytes): boolean;

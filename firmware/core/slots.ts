@@ -24,18 +24,16 @@ export const readSlots = (k: { get(type: Rec): any }): SlotsRecord => k.get(Rec.
 /** Nothing runs and nothing is known. */
 export const noSlots = (): SlotsRecord => [2, null, null, 0, 0, 0, 0];
 
-/** The slot that is not active; 2 when nothing is active. */
-export const otherOf = (slots: SlotsRecord) => [1, 0, 2][slots[0]]!;
-export const slotOf = (slots: SlotsRecord, i: number) =>
-  i < 2 ? (slots[i + 1] as SlotRecord | null) : null;
+/** The active slot's record or the other one's; null when it holds nothing or nothing is active. */
+export const slotIn = (slots: SlotsRecord, isOther?: unknown) =>
+  slots[0] < 2 ? (slots[isOther ? 2 - slots[0] : slots[0] + 1] as SlotRecord | null) : null;
 
 /** Makes the other slot active without a trial when it may run, else none. The left slot stays on record only when
  *  `keep`, because what failed must not be booted by accident. Pure. */
 export function leaveSlot(slots: SlotsRecord): SlotsRecord {
-  const o = otherOf(slots);
-  const other = slotOf(slots, o);
+  const other = slotIn(slots, 1);
   const next = slots.slice() as SlotsRecord;
-  next[0] = other && other[0] >= slots[3] ? o : 2;
+  next[0] = other && other[0] >= slots[3] ? 1 - slots[0] : 2;
   next[5] = next[6] = 0;
   return next;
 }

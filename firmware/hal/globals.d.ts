@@ -60,6 +60,8 @@ declare const BOARD: {
   consolesTelnet: boolean;
   /** flat [address, bytes, …] by part id; bytes below zero: stored packed. Known to `.boot0` only */
   parts: number[];
+  /** the framework's rare parts are packed there */
+  slotIsSmall: boolean;
   /** where each slot part begins, counted back from the end of the image; one more for the last one's end */
   slotParts: number[];
 };

@@ -14,7 +14,7 @@ import {
 import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
 import { SlotPart, slotPart } from "./slotParts.ts";
-import { type Gathered, noteMetric } from "./vitals.ts";
+import { checkMetric, type Gathered, note } from "./vitals.ts";
 
 const minuteMs = 60_000;
 const calmMinutes = 5;
@@ -113,7 +113,11 @@ export default (k: Kit, makeApp: () => App): void => {
         started = true;
         app.start({
           serial: k.serial,
-          metric: (name, value) => noteMetric([gathered, fresh], app.metrics || [], name, value),
+          metric(name, value) {
+            checkMetric(app.metrics || [], name);
+            note(gathered[1], name, value);
+            note(fresh[1], name, value);
+          },
           log(line) {
             const text = k.log + (k.log && "|") + ("" + line).replace(/[^ -~]/g, "?");
             k.log = text.slice(-failLogCharsMax);

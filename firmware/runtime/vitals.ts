@@ -11,15 +11,9 @@ export function note(into: any, key: string | number, value: number | undefined)
   into[key] = r ? [v < r[0] ? v : r[0], v > r[1] ? v : r[1], v] : [v, v, v];
 }
 
-/** Takes one reading of the app. @throws when the name is not among the declared ones */
-export function noteMetric(
-  into: Gathered[],
-  declared: string[],
-  name: string,
-  value: number,
-): void {
+/** Lets only declared metrics of the app through. @throws when the name is not among them */
+export function checkMetric(declared: string[], name: string): void {
   const i = declared.indexOf(name);
   if (i < 0 || i >= metricsMax || name.length > metricNameCharsMax)
     throw "metric " + name + " is not declared";
-  into.forEach((g) => note(g[1], name, value));
 }

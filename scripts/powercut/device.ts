@@ -172,7 +172,7 @@ export async function deviceCode(
   const { parts, slotParts, boot0File, runtimeFile } = frameworkSources(board);
   const tables = {
     parts: texts.table,
-    slotParts: placesFromEnd(texts.slotParts.map((text) => text.length)),
+    slotParts: placesFromEnd(texts.slotPartBytes),
   };
   const fields = Object.entries(boardFields(board, tables));
   const isPlain = (text: string) => /^(true|false|-?\d+|"[^"]*")$/.test(text);

@@ -54,6 +54,8 @@ export interface Texts {
   parts: string[];
   /** parts of the framework behind each image */
   slotParts: string[];
+  /** of each slot part as it is stored */
+  slotPartBytes: number[];
   images: [text: string, app: AppName][];
 }
 
@@ -152,7 +154,8 @@ function textsOf(
     parts: core.parts.map(({ address, bytes, cold }) =>
       cold ? plain(textAt(before + address, bytes)) : textAt(before + address, bytes),
     ),
-    slotParts: slotParts.map(({ text }) => text),
+    slotParts: slotParts.map(({ text, cold }) => (cold ? plain(text) : text)),
+    slotPartBytes: slotParts.map(({ text }) => text.length),
     images,
   };
 }

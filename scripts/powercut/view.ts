@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type Board, slotAddresses } from "../../boards/index.ts";
-import { type KeySetRecord, keySetInForce, waitingKeySet } from "../../firmware/core/keySet.ts";
+import { type KeySetRecord, keySetInForce, keySetOf } from "../../firmware/core/keySet.ts";
 import type { BootRecord, SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 import { IdAt } from "../../firmware/flash/identity.ts";
 import { journal, Rec } from "../../firmware/flash/journal.ts";
@@ -72,6 +72,7 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
   const key = j.get(Rec.Key);
   const kit = { h, get: (type: Rec) => j.get(type) ?? (type === Rec.Slots ? noSlots : null) };
   const deviceKey = fork.read(flashStart + IdAt.DeviceKey, 32);
+  const next = keySetOf(kit, slots[4] + 1);
   return {
     boot: j.get(Rec.Boot) ?? [0, 0, 0, 0, ""],
     slots,
@@ -86,7 +87,7 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
     failed: j.get(Rec.Failed),
     downloadBytes: j.get(Rec.Download)?.[5] ?? null,
     keySet: keySetInForce(kit),
-    waitingKeySet: waitingKeySet(kit, slots[4]),
+    waitingKeySet: next?.[4] ? next : null,
   };
 }
 

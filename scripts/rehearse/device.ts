@@ -1,7 +1,7 @@
 /** One device: the firmware of its board over records in memory, and the nature that the field gave it. */
 import type { Kit } from "../../firmware/core/kit.ts";
 import { Part } from "../../firmware/core/parts.ts";
-import { noSlots, type SlotRecord, type SlotsRecord, slotOf } from "../../firmware/core/slots.ts";
+import { noSlots, type SlotRecord, type SlotsRecord, slotIn } from "../../firmware/core/slots.ts";
 import { cut, same } from "../../firmware/crypto/hmac.ts";
 import { Rec } from "../../firmware/flash/journal.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
@@ -91,7 +91,7 @@ export class Device {
   /** Release that it would start, 0 for none. */
   get sequence(): number {
     const slots = this.#records[Rec.Slots] as ReturnType<typeof noSlots>;
-    return slotOf(slots, slots[0])?.[0] ?? 0;
+    return slotIn(slots)?.[0] ?? 0;
   }
 
   get state(): SlotState {
@@ -335,6 +335,7 @@ export class Device {
       part: (part) => (standIns[part] ?? firmware.parts[part]!)(kit),
       get: (type) => this.#get(type),
       put: (type, value) => this.#put(type, value),
+      slot: slotIn,
       hmac: () => new Uint8Array(32),
       cut,
       same,

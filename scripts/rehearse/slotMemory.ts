@@ -1,5 +1,5 @@
 import { type Board, slotAddresses } from "../../boards/index.ts";
-import { type SlotsRecord, slotOf } from "../../firmware/core/slots.ts";
+import type { SlotRecord, SlotsRecord } from "../../firmware/core/slots.ts";
 
 /** What stands in a slot, or the beginning of it. */
 export interface SlotText {
@@ -52,7 +52,7 @@ export class SlotMemory {
   /** What the record says is whole becomes the one copy of it. */
   share(record: SlotsRecord): void {
     for (const at of [0, 1] as const) {
-      const slot = slotOf(record, at);
+      const slot = record[at + 1] as SlotRecord | null;
       const bytes = this.#slots[at];
       if (slot === null || bytes === null || bytes.length === slot[1]) continue;
       const whole = this.#payloads.get(Buffer.from(slot[3]).toString("hex"));

@@ -84,16 +84,27 @@ test.each([false, true])(
       app,
       built.parts.map(({ text }) => text).join(""),
     );
-    expect(image.endsWith(`${built.parts[1]!.text}*/`)).toBe(true);
+    expect(image.endsWith(`\0${built.parts[0]!.text}${built.parts[1]!.text}\0`)).toBe(true);
     const world = { eval: (text: string) => runInNewContext(detokenise(text)) };
     const [run, makeApp] = runInNewContext(detokenise(image), world);
     expect(run({ nn: 5, im: image }, makeApp)).toEqual([7, "w5", []]);
   },
 );
 
-test("a slot part that would end the comment it stands in is refused", () => {
-  expect(() => composeImage("r", "a", "(k=>1)(k=>2*/x/)")).toThrow(
-    'slot parts: expected no "*/", which ends them, got one at byte 11',
-  );
+test("a cold slot part is stored packed and unpacks to the text that would stand there", async () => {
+  const dir = sourceTree(sources);
+  const build = (cold: boolean) => {
+    const slotParts = [{ id: 0, name: "cold", file: join(dir, "cold.ts"), cold }];
+    return buildFramework(puck, { runtimeFile: join(dir, "rare.ts"), slotParts }, {});
+  };
+  const [packed, plain] = [(await build(true)).parts[0]!, (await build(false)).parts[0]!];
+  expect(packed.text.length).toBeLessThan(plain.text.length);
+  expect(Buffer.from(unshrink(Buffer.from(packed.text, "latin1"))).toString()).toBe(plain.text);
+});
+
+test("an image ends for the interpreter before its slot parts, which may be any bytes", () => {
+  const image = composeImage("r", "a", "x\0*/\xff");
+  expect(image).toBe("[r,a]\0x\0*/\xff\0");
+  expect(detokenise(image)).toBe("[r,a]");
   expect(composeImage("r", "a", "")).toBe("[r,a]");
 });

@@ -83,7 +83,7 @@ function device() {
   const put = k.put;
   Object.assign(k.h, {
     read: (at: number, n: number) => (at === IdAt.RootId ? rootId.slice() : read(at, n)),
-    after: (fn: () => void, ms: number) => void (ms < 100 && later.push(fn)),
+    after: (fn: () => void, ms: number) => (ms < 100 ? later.push(fn) : 1),
   });
   Object.assign(k, {
     part: (p: Part) =>

@@ -3,9 +3,9 @@ import {
   type BootRecord,
   countBoot,
   leaveSlot,
-  otherOf,
   type SlotRecord,
   type SlotsRecord,
+  slotIn,
 } from "../../firmware/core/slots.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 
@@ -59,6 +59,12 @@ describe("boot decision", () => {
   it("leaves to nothing when the other slot is below the floor or empty: that is recovery", () => {
     expect(leaveSlot([1, slot(3), slot(5), 4, 1, 1, 60])[0]).toBe(2);
     expect(leaveSlot([1, null, slot(5), 4, 1, 1, 60])[0]).toBe(2);
-    expect(otherOf([2, null, null, 0, 0, 0, 0])).toBe(2);
+  });
+
+  it("tells the active slot from the other one, and none of both when nothing is active", () => {
+    const [a, b] = [slot(3), slot(5)];
+    expect([slotIn([0, a, b, 0, 1, 0, 0]), slotIn([0, a, b, 0, 1, 0, 0], 1)]).toEqual([a, b]);
+    expect([slotIn([1, a, b, 0, 1, 0, 0]), slotIn([1, a, b, 0, 1, 0, 0], 1)]).toEqual([b, a]);
+    expect([slotIn([2, a, b, 7, 1, 0, 0]), slotIn([2, a, b, 7, 1, 0, 0], 1)]).toEqual([null, null]);
   });
 });

@@ -51,6 +51,11 @@ describe("a board's start", () => {
     expect(sim.printedLines).toEqual(["a", "2"]);
   });
 
+  it("reads a text as far as its first zero byte, as the interpreter does", () => {
+    const { sim } = start('print(eval("[1,2]\\x00*/((").length)');
+    expect(sim.printedLines).toEqual(["2"]);
+  });
+
   it("goes on after a text that does not parse", () => {
     const { sim } = start("print(1");
     expect(sim.crashes).toBe(1);

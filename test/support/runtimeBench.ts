@@ -31,8 +31,8 @@ export interface RuntimeBench {
 }
 
 /** The slot parts by their ids; in the bench's image each is one digit. */
-const slotParts = [vitals, trial, settings, keys, unpack];
-const image = `${slotParts.map((_, id) => id).join("")}*/`;
+const slotParts = [vitals, unpack, trial, settings, keys];
+const image = `${slotParts.map((_, id) => id).join("")}\0`;
 const slotPartPlaces = [...image.slice(1)].map((_, i) => image.length - i);
 
 interface Timer {

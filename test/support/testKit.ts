@@ -4,10 +4,11 @@ import frames from "../../firmware/core/parts/frames.ts";
 import handshake from "../../firmware/core/parts/handshake.ts";
 import lms from "../../firmware/core/parts/lms.ts";
 import signed from "../../firmware/core/parts/signed.ts";
+import state from "../../firmware/core/parts/state.ts";
 import suit from "../../firmware/core/parts/suit.ts";
 import update from "../../firmware/core/parts/update.ts";
 import { Part } from "../../firmware/core/parts.ts";
-import { noSlots } from "../../firmware/core/slots.ts";
+import { noSlots, slotIn } from "../../firmware/core/slots.ts";
 import { drbg, drbgBytes } from "../../firmware/crypto/drbg.ts";
 import { cut, hmac, same } from "../../firmware/crypto/hmac.ts";
 import { Rec } from "../../firmware/flash/journal.ts";
@@ -30,9 +31,11 @@ export function testKit(h: Hal, given: Partial<Kit>): Kit {
       if (p === Part.Signed) return signed(k);
       if (p === Part.Suit) return suit(k);
       if (p === Part.Check) return check(k);
+      if (p === Part.State) return state(k);
       if (p === Part.Update) return update(k);
       throw new Error(`part ${p} is not in the test kit`);
     },
+    slot: slotIn,
     hmac,
     cut,
     same,

@@ -7,7 +7,7 @@ import { chalAgeMsMax } from "../../protocol/limits.ts";
 import { Lifecycle, Msg } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import { readSlots, slotOf } from "../slots.ts";
+import { readSlots } from "../slots.ts";
 import type { FrameState, Frames } from "./frames.ts";
 
 /** A HELLO that waits for its CHAL: [the bytes sent, nonce, when]. */
@@ -29,8 +29,7 @@ export default (k: Kit): Handshake => {
   const mac = (fields: (Bytes | string)[]) => k.cut(k.hmac(dk, lp(fields)), 0, 16);
   return {
     hello(count) {
-      const slots = readSlots(k);
-      const running = slotOf(slots, slots[0]);
+      const running = k.slot(readSlots(k));
       const nonce = k.random(16);
       const fw = running ? k.cut(running[3], 0, 8) : new Uint8Array(8);
       const suite = BOARD.aes ? 2 : 1;

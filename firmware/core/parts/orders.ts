@@ -5,7 +5,7 @@ import { Code } from "../../protocol/errors.ts";
 import { Lifecycle, Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import { otherOf, readSlots, slotOf } from "../slots.ts";
+import { readSlots } from "../slots.ts";
 import { AppEvent, type Client, type ClientState } from "./client.ts";
 
 /** Carries out one message from the cloud other than a BLOCK. @returns (client, message) → nothing. Source: SPEC.md §4.2 */
@@ -46,7 +46,7 @@ export default (k: Kit) =>
     };
     const revert = () => {
       const slots = readSlots(k);
-      const other = slotOf(slots, otherOf(slots));
+      const other = k.slot(slots, 1);
       const code =
         !other || other[0] !== m[2]
           ? Code.RevertNoSlot

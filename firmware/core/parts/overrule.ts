@@ -4,7 +4,7 @@ import { Code } from "../../protocol/errors.ts";
 import { Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
-import { readSlots, slotOf } from "../slots.ts";
+import { readSlots } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
 
 /** Orders that a device gets once in its life, if ever: a person in the field vouches for the release on trial, and an
@@ -15,7 +15,7 @@ export default (k: Kit) =>
     let code = Code.Ok;
     if (m[0] === Msg.Confirm) {
       const slots = readSlots(k);
-      const active = slotOf(slots, slots[0]);
+      const active = k.slot(slots);
       // An installed image that has not started yet is the active slot, but the old one still runs.
       if (!active || active[0] !== m[2] || (slots[5] && k.state !== SlotState.Trial))
         code = Code.NothingToConfirm;

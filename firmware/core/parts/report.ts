@@ -2,7 +2,7 @@ import { Rec } from "../../flash/journal.ts";
 import { fieldLimit } from "../../protocol/limits.ts";
 import { Msg, SlotState } from "../../protocol/messages.ts";
 import type { Kit } from "../kit.ts";
-import { otherOf, readSlots, slotOf } from "../slots.ts";
+import { readSlots } from "../slots.ts";
 import { AppEvent, type ClientState } from "./client.ts";
 
 /** The CHECKIN message as it stands now. Source: SPEC.md §4.2 */
@@ -11,8 +11,8 @@ export default (k: Kit) =>
     const slots = readSlots(k);
     // An installed image that has not started yet is the active slot, but the old one still runs.
     const old = slots[5] && k.state !== SlotState.Trial;
-    const running = slotOf(slots, old ? otherOf(slots) : slots[0]);
-    const other = slotOf(slots, old ? slots[0] : otherOf(slots));
+    const running = k.slot(slots, old);
+    const other = k.slot(slots, !old);
     const failed = k.get(Rec.Failed);
     const download = k.get(Rec.Download);
     const settings = k.get(Rec.Settings);

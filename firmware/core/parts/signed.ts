@@ -1,10 +1,10 @@
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { envelopeBytesMax } from "../../protocol/limits.ts";
-import { keySetInForce } from "../keySet.ts";
 import type { Kit } from "../kit.ts";
 import { Part } from "../parts.ts";
 import type { LmsVerify } from "./lms.ts";
+import type { State } from "./state.ts";
 
 /** The signatures of an envelope, checked before anything in the manifest is read. A part of its own: what reads the
  *  manifest is not in memory while LMS is at work, nor the envelope while the manifest is read.
@@ -40,7 +40,7 @@ export default (k: Kit) =>
       Code.ManifestDigest,
     );
 
-    const set = keySetInForce(k);
+    const set = (k.part(Part.State) as State).keySet();
     const used: any = {};
     let good = 0;
     let unknown = 0;

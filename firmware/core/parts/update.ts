@@ -101,7 +101,7 @@ export default (k: Kit) =>
     /** All that can be known before the first write, and the first write. */
     const begin = (plan: Plan) => {
       const slots = readSlots(k);
-      const running = [slots[1], slots[2]][slots[0]];
+      const running = k.slot(slots);
       const poison = (k.get(Rec.Failed) || [])[7] || "";
       const battery = BOARD.batteryMv;
       const slot = BOARD.single || slots[0] ? 0 : 1;

@@ -1,7 +1,7 @@
-import { keySetInForce } from "../../core/keySet.ts";
 import type { Kit } from "../../core/kit.ts";
 import type { ClientState } from "../../core/parts/client.ts";
 import type { LmsVerify } from "../../core/parts/lms.ts";
+import type { State } from "../../core/parts/state.ts";
 import type { Update } from "../../core/parts/update.ts";
 import { Part } from "../../core/parts.ts";
 import { readSlots } from "../../core/slots.ts";
@@ -38,12 +38,9 @@ export default (k: Kit) =>
     /** signatures of the root before and of the next, and the keys that they are by */
     const counts = [0, 0];
     const signers: any = {};
-    const me = { block: (m: any[]) => block(m) };
 
     const say = (message: any[]) => k.part(Part.Client)(c).say(message);
     const end = (code: Code) => {
-      if (stall) k.h.cancel(stall);
-      stall = null;
       c.update = null;
       // Its text tells it from the refusal of a release with that number.
       say([Msg.Event, code, version, piece, "keys"]);
@@ -57,7 +54,6 @@ export default (k: Kit) =>
     };
     const ask = () => {
       say([Msg.Fetch, 4, version, start + got, left()]);
-      if (stall) k.h.cancel(stall);
       stall = k.h.after(() => {
         stall = null;
         // Ended by NO, and perhaps replaced since.
@@ -67,16 +63,9 @@ export default (k: Kit) =>
         else ask();
       }, stallMs);
     };
-    const read = (b: Bytes) => {
-      try {
-        return k.decode(b);
-      } catch {
-        throw Code.KeySetMalformed;
-      }
-    };
     const role = (r: any, bytes: number, most: number) => {
       need(
-        Array.isArray(r) &&
+        r &&
           r.length === 2 &&
           r[1] instanceof Uint8Array &&
           r[1].length % bytes === 0 &&
@@ -89,23 +78,20 @@ export default (k: Kit) =>
     const rootId = (r: any) => k.cut(k.h.sha(k.h.cat(lp(["FL1-root", "" + r[0], r[1]]))), 0, 16);
     const takeBody = (b: Bytes) => {
       body = b;
-      next = read(b);
-      need(Array.isArray(next) && next.length === 6, Code.KeySetMalformed);
+      next = k.decode(b);
+      need(next && next.length === 6, Code.KeySetMalformed);
       role(next[1], keyBytes, 5);
       role(next[2], keyBytes, 5);
       role(next[3], keyBytes, 3);
       role(next[4], 32, 3);
       need(next[5] >= 0, Code.KeySetMalformed);
-      const current = keySetInForce(k);
+      const current = (k.part(Part.State) as State).keySet();
       need(next[0] === version && version === current[0] + 1, Code.KeySetVersion);
       need(k.same(rootId(next[1]), current[3] || k.h.read(IdAt.RootId, 16)), Code.KeySetRoot);
     };
     const takeSignature = (b: Bytes) => {
-      const s = read(b);
-      need(
-        Array.isArray(s) && s[0] instanceof Uint8Array && s[1] instanceof Uint8Array,
-        Code.KeySetMalformed,
-      );
+      const s = k.decode(b);
+      need(s && s[0] instanceof Uint8Array && s[1] instanceof Uint8Array, Code.KeySetMalformed);
       let key: Bytes | null = null;
       const inRoot = [0, 0];
       for (let r = 0; r < 2; r++) {
@@ -122,8 +108,8 @@ export default (k: Kit) =>
       signers[s[0].join()] = 1;
       const message = k.encode(["FL1-keyset", body]);
       need((k.part(Part.Lms) as LmsVerify)(key, message, s[1]), Code.ManifestSignature);
-      counts[0] = counts[0]! + inRoot[0]!;
-      counts[1] = counts[1]! + inRoot[1]!;
+      counts[0]! += inRoot[0]!;
+      counts[1]! += inRoot[1]!;
     };
     const finish = () => {
       need(counts[0]! >= next[1][0] && counts[1]! >= next[2][0], Code.ThresholdMissed);
@@ -152,20 +138,34 @@ export default (k: Kit) =>
       ask();
     };
     const block = (m: any[]) => {
-      if (m[1] !== 4 || m[2] !== version || m[3] !== start + got || m[4] !== total) return;
-      if (!(m[5] instanceof Uint8Array) || m[5].length !== left()) return;
+      if (
+        m[1] !== 4 ||
+        m[2] !== version ||
+        m[3] !== start + got ||
+        m[4] !== total ||
+        !(m[5] instanceof Uint8Array) ||
+        m[5].length !== left() ||
+        !stall
+      )
+        return;
+      k.h.cancel(stall);
+      stall = null;
       asks = 0;
       data.set(m[5], got);
       got += m[5].length;
       if (got < lengths[piece]!) return ask();
-      if (stall) k.h.cancel(stall);
-      stall = null;
       // Later, when the message that brought the last block is gone from memory.
       k.h.after(() => {
         try {
           take();
         } catch (e) {
-          end(typeof e === "number" ? e : Code.OutOfMemory);
+          end(
+            e === Code.MessageMalformed
+              ? Code.KeySetMalformed
+              : (e as number) > 0
+                ? (e as number)
+                : Code.OutOfMemory,
+          );
         }
       }, 1);
     };
@@ -184,5 +184,5 @@ export default (k: Kit) =>
       data = new Uint8Array(lengths[0]!);
       ask();
     }
-    return me;
+    return { block };
   };

@@ -12,8 +12,7 @@ import type { App } from "../app.ts";
  *  Source: SPEC.md §9 */
 export default (k: Kit) =>
   (app: App, vitals: any, confirmAtMs: number, word?: boolean | 2): [Code, string] | null => {
-    const slots = readSlots(k);
-    const limits = ([slots[1], slots[2]] as any)[slots[0]][7] || {};
+    const limits: any = k.slot(readSlots(k))![7] || {};
     let lacks = "";
     if (limits[fieldLimit]) {
       if (word !== 2) lacks = "nobody confirmed it in the field";

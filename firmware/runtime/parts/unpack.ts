@@ -1,5 +1,5 @@
 import type { Kit } from "../../core/kit.ts";
-import { readSlots, slotOf } from "../../core/slots.ts";
+import { readSlots } from "../../core/slots.ts";
 import type { Bytes } from "../../hal/hal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { patchBytesMax } from "../../protocol/limits.ts";
@@ -20,10 +20,10 @@ export default (k: Kit) =>
       return;
     }
     const slots = readSlots(k);
-    const source = slotOf(slots, slots[0]);
+    const source = k.slot(slots);
     if (m[1] !== patched || !source || !data.length) throw Code.PatchMalformed;
     const sourceAt = slots[0] ? BOARD.slotB : BOARD.slotA;
-    const end = Math.min(m[4], m[3] + patchBytesMax - (m[3] % patchBytesMax));
+    const end = Math.min(m[4], (m[3] | (patchBytesMax - 1)) + 1);
     const buffer = new Uint8Array(BOARD.blockBytes);
     let fill = 0;
     let made = m[3];
@@ -49,15 +49,15 @@ export default (k: Kit) =>
       const last = isCopy ? source[1] - from : data.length - i;
       if (!n || from < 0 || n > last || made + n > end) throw Code.PatchMalformed;
       while (n) {
-        const step = Math.min(n, buffer.length - fill);
+        const step = Math.min(n, BOARD.blockBytes - fill);
         buffer.set(isCopy ? k.h.read(sourceAt + from, step) : k.cut(data, i, step), fill);
         if (isCopy) from += step;
         else i += step;
         fill += step;
         made += step;
         n -= step;
-        if (fill === buffer.length || made === m[4]) {
-          put(fill === buffer.length ? buffer : k.cut(buffer, 0, fill));
+        if (fill === BOARD.blockBytes || made === m[4]) {
+          put(k.cut(buffer, 0, fill));
           fill = 0;
         }
       }

@@ -19,7 +19,7 @@ export default (k: Kit) =>
     note(g[0], 4, BOARD.rssiDbm);
     note(g[0], 5, BOARD.temperatureDeciC);
     const slots = readSlots(k);
-    const running = [slots[1], slots[2]][slots[0]];
+    const running = k.slot(slots);
     const v: any = {};
     for (let i = 1; i < 6; i++) {
       if (i === 3) v[3] = BOARD.slotBytes - (running ? running[1] : 0);

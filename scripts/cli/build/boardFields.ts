@@ -47,6 +47,7 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
     fixed: String(plan.kind === "fixed"),
     cable: String(board.updates === "cable"),
     slotBytes: String(slotBytesOf(board)),
+    slotIsSmall: String(slotIsSmall(board)),
     journal: String(plan.journalPage * pageBytes),
     journalHalfBytes: String(plan.journalHalfPages * pageBytes),
     core: String(plan.corePage * pageBytes),
@@ -76,6 +77,11 @@ export function boardFields(board: Board, tables: PartTables = {}): BoardFields 
   if (tables.parts) fields.parts = JSON.stringify(tables.parts);
   if (tables.slotParts) fields.slotParts = JSON.stringify(tables.slotParts);
   return fields;
+}
+
+/** True where framework and app share so little that the framework's rare parts are stored packed. */
+export function slotIsSmall(board: Board): boolean {
+  return board.plan.kind !== "fixed" && slotBytesOf(board) <= 12_288;
 }
 
 /** Core's place on a board.

@@ -2,6 +2,7 @@ import { type Board, slotAddresses, slotBytesOf } from "../../../boards/index.ts
 import { heatshrink } from "../../../firmware/protocol/host/heatshrink.ts";
 import { coreArea, headerBytes } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
+import { once } from "./cache.ts";
 import { assignNames, type Names, namesOf } from "./names.ts";
 import { reservedNames } from "./sources.ts";
 import { type BuildOptions, finishText, lowerChecked } from "./text.ts";
@@ -12,7 +13,7 @@ export interface PartSource {
   id: number;
   name: string;
   file: string;
-  /** stored packed; `.boot0` unpacks it before it runs */
+  /** stored packed, and unpacked before it runs */
   cold?: boolean;
 }
 
@@ -50,7 +51,7 @@ export async function buildCore(
   const texts: string[] = [];
   for (const [i, one] of lowered.entries()) {
     const text = await finishText(one, "part", board, names, options);
-    texts.push(parts[i]!.cold ? packText(text) : text);
+    texts.push(parts[i]!.cold ? await packText(text) : text);
   }
   const { placed, page0Text, coreText } = placeParts(board, parts, texts);
   const table = placed.flatMap((part) => [part.address, part.cold ? -part.bytes : part.bytes]);
@@ -109,6 +110,9 @@ function fullest(sizes: number[], room: number): Set<number> {
   return new Set(ways.get(Math.max(...ways.keys())));
 }
 
-function packText(text: string): string {
-  return Buffer.from(heatshrink(Buffer.from(text, "latin1"))).toString("latin1");
+/** A text as it is stored packed. Pure. */
+export function packText(text: string): Promise<string> {
+  return once("pack", text, async () =>
+    Buffer.from(heatshrink(Buffer.from(text, "latin1"))).toString("latin1"),
+  );
 }

@@ -21,7 +21,6 @@ export type BuildCode =
   | "BUILD_BANNED"
   | "BUILD_NAME_CLASH"
   | "BUILD_PART_MISSING"
-  | "BUILD_SLOT_PART"
   | "BUILD_PREVIOUS"
   | "BUILD_OUT"
   | "BUILD_TOKENS";

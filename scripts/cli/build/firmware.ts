@@ -4,7 +4,7 @@ import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.
 import { headerBytes } from "./boardFields.ts";
 import { checkBudget } from "./budget.ts";
 import { buildCore, type Core } from "./core.ts";
-import { buildFramework, composeImage, readApp } from "./image.ts";
+import { buildFramework, composeImage, type Framework, readApp } from "./image.ts";
 import { frameworkSources } from "./sources.ts";
 import type { BuildOptions, KeptNames } from "./text.ts";
 
@@ -23,7 +23,7 @@ export interface Firmware {
   runtimeText: string;
   appText: string;
   /** parts of the framework that lie behind the image's expression, by id */
-  slotParts: { name: string; text: string }[];
+  slotParts: Framework["parts"];
   /** what a slot holds */
   imageText: string;
   /** SHA-256 of the image's bytes, hex */

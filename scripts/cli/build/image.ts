@@ -3,7 +3,7 @@ import type { Board } from "../../../boards/index.ts";
 import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
 import { appSettings } from "./appSettings.ts";
 import { checkBudget } from "./budget.ts";
-import type { PartSource } from "./core.ts";
+import { type PartSource, packText } from "./core.ts";
 import { BuildError } from "./errors.ts";
 import type { Lowered } from "./lower.ts";
 import { assignNames, checkReserved, type Names, namesOf } from "./names.ts";
@@ -15,8 +15,8 @@ import { type BuildOptions, finishSlotText, type KeptNames, lowerChecked } from 
 export interface Framework {
   /** an expression, `function(kit, app)` */
   runtimeText: string;
-  /** parts that lie behind the image's expression, by id */
-  parts: { name: string; text: string }[];
+  /** parts that lie behind the image's expression, by id, as they are stored */
+  parts: { name: string; text: string; cold: boolean }[];
   /** the core's property names and its own */
   names: Names;
   /** local names of each text */
@@ -44,9 +44,10 @@ export async function buildFramework(
   const parts: Framework["parts"] = [];
   const locals: KeptNames["locals"] = {};
   for (const [i, one] of lowered.entries()) {
-    const { name } = sources.slotParts[i]!;
+    const { name, cold = false } = sources.slotParts[i]!;
     const wanted = { name: `part ${name}`, shape: "part", names: all } as const;
-    parts.push({ name, text: await finishSlotText(one, wanted, board, options, locals) });
+    const text = await finishSlotText(one, wanted, board, options, locals);
+    parts.push({ name, text: cold ? await packText(text) : text, cold });
   }
   const tables = { slotParts: placesFromEnd(parts.map(({ text }) => text.length)) };
   const wanted = { name: "runtime", shape: "runtime", names: all, tables } as const;
@@ -68,13 +69,12 @@ export async function buildRuntime(
   return (await buildFramework(board, sources, names, options)).runtimeText;
 }
 
-const partsBegin = "/*";
-const partsEnd = "*/";
+/** The interpreter reads no further. Source: interpreter src/jslex.c jslGetNextToken, LEX_EOF = 0 */
+const textEnd = "\0";
 
-/** Where texts that stand before `partsEnd` begin, counted back from the image's end, and where the
- *  last one ends. */
+/** Where texts that end an image begin, counted back from its end, and where the last one ends. */
 export function placesFromEnd(bytes: number[]): number[] {
-  const places = [partsEnd.length];
+  const places = [textEnd.length];
   for (const count of [...bytes].reverse()) places.unshift(places[0]! + count);
   return places;
 }
@@ -107,21 +107,11 @@ export async function readApp(
   return { appText, settings, locals };
 }
 
-/** Joins texts to what a slot holds: an expression that evaluates to `[runtime, app]`, and behind it
- *  the slot parts in a comment.
- *  @throws BuildError BUILD_SLOT_PART when a part would end the comment
- *  Source: SPEC.md §2.3 */
+/** Joins texts to what a slot holds: an expression that evaluates to `[runtime, app]`, and behind its end the slot parts,
+ *  which may be any bytes, and one byte by which the last of them is no exception.  Source: SPEC.md §2.3 */
 export function composeImage(runtimeText: string, appText: string, slotParts = ""): string {
   const image = `[${runtimeText},${appText}]`;
-  if (!slotParts) return image;
-  const at = slotParts.indexOf(partsEnd);
-  if (at >= 0)
-    throw new BuildError({
-      code: "BUILD_SLOT_PART",
-      found: `slot parts: expected no "${partsEnd}", which ends them, got one at byte ${at}`,
-      remedy: "Write that place of the part in another way",
-    });
-  return image + partsBegin + slotParts + partsEnd;
+  return slotParts ? image + textEnd + slotParts + textEnd : image;
 }
 
 /** An app starts something and says where owner data lies: a wipe that does not know cannot vouch

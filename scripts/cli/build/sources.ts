@@ -4,7 +4,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseSync, types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
 import { coldParts, imageParts } from "../../../firmware/core/parts.ts";
-import { updateSlotParts } from "../../../firmware/runtime/slotParts.ts";
+import { lastWarmSlotPart, updateSlotParts } from "../../../firmware/runtime/slotParts.ts";
+import { slotIsSmall } from "./boardFields.ts";
 import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
 
@@ -42,12 +43,15 @@ export function frameworkSources(board: Board): {
   const suited = (parts: PartSource[], unused: number[]) =>
     isFixed ? fixed(parts, unused) : parts;
   const parts = suited(partFiles(join(core, "parts.ts"), "Part", link), imageParts);
+  const slotFile = join(runtime, "slotParts.ts");
+  const slotParts = suited(partFiles(slotFile, "SlotPart", link), updateSlotParts);
   const isCold = ({ id, file }: PartSource) => coldParts.includes(id) && file !== noneFile;
+  const isColdInSlot = ({ id }: PartSource) => slotIsSmall(board) && id > lastWarmSlotPart;
   return {
     parts: parts.map((part) => ({ ...part, cold: isCold(part) })),
     boot0File: join(core, "boot0.ts"),
     runtimeFile: join(runtime, "main.ts"),
-    slotParts: suited(partFiles(join(runtime, "slotParts.ts"), "SlotPart", link), updateSlotParts),
+    slotParts: slotParts.map((part) => ({ ...part, cold: isColdInSlot(part) })),
   };
 }
 

@@ -59,7 +59,8 @@ export function scan(code: string): Token[] {
     };
     // Not \s: that holds 0xA0 too, which is the token ||.
     if (/[\t-\r ]/.test(char)) at++;
-    else if (code.startsWith("/*", at)) at = endOfComment(code, at);
+    // The end for the interpreter too: behind it an image has its slot parts, which are no code here.
+    else if (char === "\0") break;
     else if (/[A-Za-z_$]/.test(char)) add("word", endOf(/[\w$]+/y, code, at));
     else if (/\d/.test(char) || /^\.\d/.test(code.slice(at, at + 2)))
       add("number", endOf(/0[xXbBoO][\da-fA-F_]+|[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?/y, code, at));
@@ -81,13 +82,6 @@ export function scan(code: string): Token[] {
     else add("sign", at + signLength(code, at));
   }
   return tokens;
-}
-
-/** Behind an image's expression its slot parts stand in a comment, with bytes that are no code here. */
-function endOfComment(code: string, at: number): number {
-  const end = code.indexOf("*/", at + 2);
-  if (end < 0) throw new Error(`code: expected the end of the comment at byte ${at}, got none`);
-  return end + 2;
 }
 
 function endOf(pattern: RegExp, code: string, at: number): number {

@@ -54,6 +54,9 @@ const plainSlices = `(function () {
   typed.filter = function (fn, self) { return filter.call(this, fn, self); };
 })()`;
 
+/** A text as far as the interpreter reads: a zero byte is its end. Source: interpreter src/jslex.c, LEX_EOF = 0 */
+const untilEnd = (text: string): string => text.split("\0", 1)[0]!;
+
 /** One fresh JavaScript world with Espruino's share of the language. */
 export class Realm implements World {
   readonly context: vm.Context;
@@ -76,7 +79,7 @@ export class Realm implements World {
     restrict(this.global);
     this.tameDateAndRandom(host);
     this.speakJson();
-    if (detokenise) this.global.eval = (text: unknown) => this.evaluate(text, detokenise);
+    this.global.eval = (text: unknown) => this.evaluate(text, detokenise ?? untilEnd);
   }
 
   run(text: string, filename: string): unknown {
