@@ -49,7 +49,10 @@ export function decideBoot(k: Kit): void {
     }
     const state: State = k.part(Part.State);
     // Nothing could bring a fixed one back, so it is looked at again at the next start.
-    if (BOARD.fixed) return state.note(Code.SlotCrc, "");
+    if (BOARD.fixed) {
+      state.note(Code.SlotCrc, "");
+      return;
+    }
     state.leave(Code.SlotCrc, "", true);
   }
 }

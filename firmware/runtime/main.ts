@@ -61,7 +61,7 @@ export default (k: Kit, makeApp: () => App): void => {
             given[25] = 1;
           }
         }
-        return slotPart(k, SlotPart.Vitals)(gathered, client, given);
+        return slotPart(k, SlotPart.Vitals)(gathered, client, note, given);
       case AppEvent.Reply:
         startedS = given[1] - k.h.ms() / 1000;
         silent = 0;

@@ -81,8 +81,8 @@ async function withChangedPart<T>(
 const changedPart = `import part from FROM;
 export default (k) => {
   const report = part(k);
-  return (gathered, client) => {
-    const told = report(gathered, client);
+  return (gathered, client, note) => {
+    const told = report(gathered, client, note);
     told[0][12] = gathered[0][4] ? gathered[0][4][2] : 0;
     if (client.failed > 3) told[0][13] = client.failed * 60;
     return told;

@@ -169,6 +169,7 @@ export default (k: Kit) =>
         }
       }, 1);
     };
+    const me: Update = { block };
     if (
       !Array.isArray(lengths) ||
       lengths.length < 2 ||
@@ -184,5 +185,5 @@ export default (k: Kit) =>
       data = new Uint8Array(lengths[0]!);
       ask();
     }
-    return { block };
+    return me;
   };

@@ -34,9 +34,10 @@ export default (k: Kit) =>
                 ? Code.SettingUnknown
                 : typeof value !== spec.type
                   ? Code.SettingType
-                  : (spec.choices && spec.choices.indexOf(value) < 0) ||
-                      (spec.min !== undefined && n < spec.min) ||
-                      (spec.max !== undefined && n > spec.max)
+                  : // What is not declared compares as false.
+                    (spec.choices && spec.choices.indexOf(value) < 0) ||
+                      n < spec.min ||
+                      n > spec.max
                     ? Code.SettingRange
                     : 0;
         if (code && !turn) {

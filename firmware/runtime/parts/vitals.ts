@@ -4,19 +4,20 @@ import { readSlots } from "../../core/slots.ts";
 import { memoryUsedPermille, uptimeS, variablesInUse } from "../../hal/measure.ts";
 import { Code } from "../../protocol/errors.ts";
 import { unansweredMax, unansweredPerS } from "../../protocol/limits.ts";
-import { type Gathered, note } from "../vitals.ts";
+import type { Gathered, note as Note } from "../vitals.ts";
 
 /** Reads what the board can measure: needed once a minute, so it is evaluated for each use.
- *  @returns (gathered, client, info map of the CHECKIN to add to, if there is one) → [vitals, metrics] of a CHECKIN, vitals in
- *  the order of their numbers. Source: SPEC.md §4.2 */
+ *  @returns (gathered, client, note of ../vitals.ts, info map of the CHECKIN to add to, if there is one) → [vitals, metrics] of
+ *  a CHECKIN, vitals in the order of their numbers. Source: SPEC.md §4.2 */
 export default (k: Kit) =>
-  (g: Gathered, client: ClientState, info: any): any[] => {
+  (g: Gathered, client: ClientState, note: typeof Note, info: any): any[] => {
     // The one that is being made waits already.
     if (info && client.waiting > 1 + unansweredMax + client.life[2]! / unansweredPerS)
       info[15] = [0, Code.Frozen];
     note(g[0], 1, BOARD.batteryMv);
     note(g[0], 2, memoryUsedPermille());
-    note(g[0], 4, BOARD.rssiDbm);
+    const rssiDbm = BOARD.rssiDbm;
+    if (rssiDbm !== undefined) note(g[0], 4, rssiDbm);
     note(g[0], 5, BOARD.temperatureDeciC);
     const slots = readSlots(k);
     const running = k.slot(slots);
