@@ -9,6 +9,7 @@ import { certificatePublicKey, certifyWipe } from "./core/certificates.ts";
 import { AgentCode, AgentError } from "./core/errors.ts";
 import type { AgentPorts, Clock, DeviceService, Log, Random } from "./core/ports.ts";
 import { prudentNowMs } from "./core/presence/listening.ts";
+import { hooksFor } from "./core/provisioning/settings.ts";
 import { challengesSinceS, raiseReservations } from "./core/restore.ts";
 import { rollPauseMs } from "./core/vitals/limits.ts";
 import { withHistory } from "./history.ts";
@@ -17,15 +18,18 @@ import { buildServer } from "./http/server.ts";
 import { createKeySetWatch } from "./keySetWatch.ts";
 import { createMaintenanceWatch } from "./maintenanceWatch.ts";
 import { createOffers, LabOffers } from "./offers.ts";
+import { createHookCaller } from "./outputs/hook.ts";
 import type { Output } from "./outputs/port.ts";
 import { createSender } from "./outputs/sender.ts";
 import { createOutputs, outputsAbout, readAlertSettings } from "./platform/alertSettings.ts";
 import type { AgentConfig } from "./platform/config.ts";
+import { readHooks } from "./platform/hookSettings.ts";
 import { watchHost } from "./platform/host.ts";
 import { certificateKey } from "./platform/keys.ts";
 import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/masterKeys.ts";
 import { every } from "./platform/timer.ts";
 import { openPresenceWatch, type PresenceWatch } from "./presenceWatch.ts";
+import { createProvisioner, type Provisioner } from "./provisioner.ts";
 import { createRolloutLoop } from "./rolloutLoop.ts";
 import { createDeviceService } from "./session/service.ts";
 import { openSqliteStore } from "./storage/sqlite.ts";
@@ -131,6 +135,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   const { steadyMs } = presence;
   const alertSettings = readAlertSettings(config.alerts);
   const outputs = createOutputs(alertSettings.outputs, { clock, log });
+  const hooks = readHooks(config.hooks);
   const lab = new LabOffers();
   const ports: AgentPorts = {
     store,
@@ -153,6 +158,12 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
       certifyWipe(tx, device, receipt, { signingKey, nowMs: clock.nowMs() }),
   };
   const service = createDeviceService(ports);
+  const nudge = (serial: string) => service.nudge(serial);
+  const provisioner = createProvisioner({
+    ...{ store, clock, steadyMs, random, log, nudge },
+    caller: createHookCaller(hooks, clock),
+    outputs: outputsAbout(alertSettings, "billing"),
+  });
   let isReady = false;
   const server = await buildServer({
     store,
@@ -172,8 +183,9 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     releaseKeyFiles: () => readReleaseKeys(config),
     outputs: outputs.map(({ name }) => name),
     outputsAbout: (topic) => outputsAbout(alertSettings, topic),
+    hooks: { plan: (event) => hooksFor(hooks, event), run: (id) => provisioner.run(id) },
     certificatePublicKey: hex(certificatePublicKey(signingKey)),
-    nudge: (serial) => service.nudge(serial),
+    nudge,
     isReady: () => isReady,
     every,
   });
@@ -185,11 +197,12 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
       throw cause;
     });
   const loop = createRolloutLoop({
-    ...{ store, clock, random, log },
-    nudge: (serial) => service.nudge(serial),
+    ...{ store, clock, steadyMs, random, log, nudge },
   });
   const watch = createKeySetWatch({ store, log, read: () => readReleaseKeys(config) });
-  const keeping = keepFleet({ store, config, edges, presence, service, alertSettings, outputs });
+  const keeping = keepFleet({
+    ...{ store, config, edges, presence, service, alertSettings, outputs, provisioner },
+  });
   const stopTurns = every(config.tickMs, async () => {
     await watch.turn();
     await presence.turn();
@@ -216,6 +229,7 @@ function keepFleet(parts: {
   service: DeviceService;
   alertSettings: AlertSettings;
   outputs: Output[];
+  provisioner: Provisioner;
 }): { stop(): Promise<void> } {
   const { store, config, edges, presence } = parts;
   const base = { ...edges, store, steadyMs: presence.steadyMs };
@@ -244,10 +258,12 @@ function keepFleet(parts: {
     every(rollPauseMs, () => keeper.turn()),
     every(config.tickMs, () => alerts.turn()),
     every(config.tickMs, () => sender.turn()),
+    every(config.tickMs, () => parts.provisioner.turn()),
   ];
   return {
     async stop() {
       sender.stop();
+      parts.provisioner.stop();
       await Promise.all(stops.map((stop) => stop()));
       host.stop();
     },

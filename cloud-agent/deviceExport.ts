@@ -1,11 +1,14 @@
 /** Reads all that is stored of one device in short transactions, so that check-ins come in between. */
 import { type ExportPart, eventCells, spanCells, vitalsCells } from "./core/export.ts";
 import { snapshots, snapshotsPerDeviceMax } from "./core/history/snapshot.ts";
+import { endedSagas, openSagas } from "./core/provisioning/store.ts";
 import { rmas } from "./core/quality/rma.ts";
 import type { CertificateRecord, EventRecord, VitalsRecord } from "./core/records.ts";
 import type { SpanKind, VitalsSpan } from "./core/vitals/spans.ts";
 import type { Store } from "./storage/store.ts";
 
+/** Calls to other systems that go out: they are forgotten after a month. */
+const sagasMax = 1000;
 const rowsAtOnce = 500;
 /** The newest hours and days that go out: ten years of hours. */
 const spansMax = 90_000;
@@ -32,6 +35,11 @@ export async function* exportLines(
     return tx.documents.list(rmas, { ref: serial, limit: 1000 });
   })) {
     yield line("return", { return: value });
+  }
+  for (const kind of [endedSagas, openSagas]) {
+    const page = { ref: serial, limit: sagasMax };
+    const rows = await store.tx((tx) => tx.documents.list(kind, page));
+    for (const { value } of rows) yield line("provisioning", { provisioning: value });
   }
   for (const { value } of await store.tx((tx) => {
     return tx.documents.list(snapshots, { ref: serial, limit: snapshotsPerDeviceMax + 1 });

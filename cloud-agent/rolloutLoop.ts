@@ -13,6 +13,8 @@ import type { Store } from "./storage/store.ts";
 export interface LoopDeps {
   store: Store;
   clock: Clock;
+  /** the listening clock; omitted: the wall clock has to do */
+  steadyMs?(): number;
   random: Random;
   log: Log;
   /** told which devices have something waiting */
@@ -29,7 +31,7 @@ export function createRolloutLoop(deps: LoopDeps): { turn(): Promise<void> } {
         const nowMs = deps.clock.nowMs();
         if (nowMs - claimsCheckedMs >= claimExpiryMs) {
           claimsCheckedMs = nowMs;
-          await deps.store.tx((tx) => expireClaims(tx, nowMs));
+          await deps.store.tx((tx) => expireClaims(tx, nowMs, deps.steadyMs?.()));
         }
         const active = await deps.store.tx((tx) => tx.rollouts({ activeOnly: true }));
         const due = active.filter(needsStep);

@@ -5,6 +5,7 @@ import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 import { forgetSnapshots } from "./history/snapshot.ts";
 import { needDevice } from "./lifecycle.ts";
+import { eraseSagas } from "./provisioning/store.ts";
 import { type RmaRecord, rmas } from "./quality/rma.ts";
 
 /** Rows of one transaction: check-ins come in between. */
@@ -15,6 +16,8 @@ export interface ErasedCounts {
   spans: number;
   events: number;
   returns: number;
+  /** calls to other systems about it that have ended */
+  provisionings: number;
   /** states it was in, kept for questions about the past */
   snapshots: number;
 }
@@ -38,7 +41,8 @@ export async function eraseNext(tx: Tx, serial: string): Promise<ErasedCounts> {
     await tx.documents.put(rmas, { id, ref: serial, value: blank });
     returns++;
   }
-  return { ...rows, returns, snapshots: await forgetSnapshots(tx, serial) };
+  const provisionings = await eraseSagas(tx, serial, erasedAtOnceMax);
+  return { ...rows, returns, provisionings, snapshots: await forgetSnapshots(tx, serial) };
 }
 
 /** Blanks the record and notes that it was done. */

@@ -14,7 +14,8 @@ export interface Edge {
   nowMs: number;
 }
 
-const wipeModeNames: Record<number, string> = {
+/** Modes of a wipe, in words. */
+export const wipeModeNames: Record<number, string> = {
   [WipeMode.Resale]: "resale",
   [WipeMode.Return]: "return",
   [WipeMode.Scrap]: "scrap",
@@ -32,26 +33,7 @@ export async function decommission(
   const { serial, mode, person } = request;
   const { outputs = [], steadyMs = edge.nowMs } = edge;
   const device = await needDevice(tx, serial);
-  if (device.lifecycle === Lifecycle.Retired) {
-    throw new AgentError(Code.DeviceRetired, `device ${serial}: it was already wiped`);
-  }
-  if (device.lifecycle === Lifecycle.Wiping && device.order?.kind === "wipe") {
-    if (device.order.mode === mode) return device;
-    throw new AgentError(
-      AgentCode.WipeAlreadyOrdered,
-      `device ${serial}: order ${device.order.orderId} wipes it for ${wipeModeNames[device.order.mode]}`,
-    );
-  }
-  // A granted claim counts: the device may hold the new owner's key although its COMMIT was lost.
-  const isGranted = device.lifecycle === Lifecycle.ClaimPending && device.grantPending;
-  const isInService =
-    device.lifecycle === Lifecycle.Operating || device.lifecycle === Lifecycle.Maintenance;
-  if (!isInService && !isGranted) {
-    throw new AgentError(
-      AgentCode.DeviceNotOperating,
-      `device ${serial}: only a claimed device can be decommissioned`,
-    );
-  }
+  if (isWipeOrdered(device, mode)) return device;
   const orderId = newOrderId(edge.random);
   const wiping: DeviceRecord = {
     ...endOwnership(device, edge.nowMs),
@@ -79,6 +61,34 @@ export async function decommission(
     edge.nowMs,
   );
   return wiping;
+}
+
+/** Judges a decommission. Pure.
+ *  @returns true when this very order stands already
+ *  @throws AgentError DeviceRetired, DeviceNotOperating, WipeAlreadyOrdered */
+export function isWipeOrdered(device: DeviceRecord, mode: number): boolean {
+  const { serial } = device;
+  if (device.lifecycle === Lifecycle.Retired) {
+    throw new AgentError(Code.DeviceRetired, `device ${serial}: it was already wiped`);
+  }
+  if (device.lifecycle === Lifecycle.Wiping && device.order?.kind === "wipe") {
+    if (device.order.mode === mode) return true;
+    throw new AgentError(
+      AgentCode.WipeAlreadyOrdered,
+      `device ${serial}: order ${device.order.orderId} wipes it for ${wipeModeNames[device.order.mode]}`,
+    );
+  }
+  // A granted claim counts: the device may hold the new owner's key although its COMMIT was lost.
+  const isGranted = device.lifecycle === Lifecycle.ClaimPending && device.grantPending;
+  const isInService =
+    device.lifecycle === Lifecycle.Operating || device.lifecycle === Lifecycle.Maintenance;
+  if (!isInService && !isGranted) {
+    throw new AgentError(
+      AgentCode.DeviceNotOperating,
+      `device ${serial}: only a claimed device can be decommissioned`,
+    );
+  }
+  return false;
 }
 
 /** Orders a device back to the image in its other slot.

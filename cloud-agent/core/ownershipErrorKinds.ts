@@ -17,4 +17,24 @@ export const ownershipErrorKinds: Record<number, ErrorKind> = {
     status: 422,
     next: "Send the time at which the owner agreed, in milliseconds since 1970, or leave it out.",
   },
+  636: {
+    name: "HookVetoed",
+    status: 409,
+    next: "Ask whoever runs the system that the detail names; what others had done is taken back.",
+  },
+  637: {
+    name: "HookFailed",
+    status: 502,
+    next: "Repair the system that the detail names, then try again; what others had done is taken back.",
+  },
+  638: {
+    name: "HooksInvalid",
+    status: 500,
+    next: "Correct the hooks named in the message, in the file that FLEETLING_HOOKS names.",
+  },
+  639: {
+    name: "ProvisioningStateWrong",
+    status: 409,
+    next: "Read what is under way: fleetling hook list.",
+  },
 };

@@ -29,6 +29,8 @@ export interface DeviceRecord {
   entitlement?: Entitlement | null;
   /** what its owner agreed to; absent or null: nobody told */
   consent?: OwnerConsent | null;
+  /** the saga (core/provisioning) that its claim or decommission waits for; absent or null: none */
+  provisioning?: string | null;
   group: string | null;
   site: string | null;
   tags: string[];

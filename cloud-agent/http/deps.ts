@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fasti
 import type { OutputTopic } from "../core/alerts/settings.ts";
 import type { ClaimNeed } from "../core/ownership.ts";
 import type { Clock, Log, Random } from "../core/ports.ts";
+import type { HookPlan, SagaEvent } from "../core/provisioning/saga.ts";
 import type { LabOffers } from "../offers.ts";
 import type { Store } from "../storage/store.ts";
 
@@ -31,6 +32,13 @@ export interface ApiDeps {
   outputs: string[];
   /** names of those that take what is about this */
   outputsAbout(topic: OutputTopic): string[];
+  /** other systems that are asked about claims and decommissions */
+  hooks: {
+    /** those of an event, in order */
+    plan(event: SagaEvent): HookPlan[];
+    /** makes the calls of a saga that are due, for no longer than a request waits */
+    run(id: string): Promise<void>;
+  };
   /** something waits for this device */
   nudge(serial: string): void;
   /** false until devices can connect, and while the agent stops */

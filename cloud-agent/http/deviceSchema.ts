@@ -33,6 +33,11 @@ export const device = Type.Object({
   account: orNull(Type.String()),
   entitlement: entitlementView,
   consent: consentView,
+  provisioning: orNull(
+    Type.String({
+      description: "calls to other systems that it waits for: /v1/provisionings/{id}",
+    }),
+  ),
   group: orNull(Type.String()),
   site: orNull(Type.String()),
   tags: Type.Array(Type.String()),

@@ -89,6 +89,10 @@ export const routeRoles: Record<string, Role[]> = {
   // Bodies hold what other systems are told: not for everybody who may look.
   "GET /v1/outbox": ["operator"],
   "POST /v1/outbox/:id/replay": ["operator"],
+  "GET /v1/provisionings": ["operator"],
+  // Whoever claims a device may look after its claim.
+  "GET /v1/provisionings/:id": ["operator", "installer"],
+  "POST /v1/provisionings/:id/replay": ["operator"],
   "POST /v1/lab/offers": ["operator", "releaser"],
   "DELETE /v1/lab/offers/:serial": ["operator", "releaser"],
 };

@@ -17,6 +17,7 @@ import { labRoutes } from "./routes/lab.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { outboxRoutes } from "./routes/outbox.ts";
 import { productRoutes } from "./routes/products.ts";
+import { provisioningRoutes } from "./routes/provisioning.ts";
 import { qualityRoutes } from "./routes/quality.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { reportRoutes } from "./routes/reports.ts";
@@ -62,6 +63,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     vitalsRoutes,
     alertRoutes,
     outboxRoutes,
+    provisioningRoutes,
     labRoutes,
   ]) {
     routes(app, deps);

@@ -22,6 +22,7 @@ export function deviceView(device: DeviceRecord, steadyMs: number) {
     ...{ model, board, hardwareRev, batch, classId, bornAt },
     entitlement: device.entitlement ?? null,
     consent: device.consent ?? null,
+    provisioning: device.provisioning ?? null,
     maintenance: device.maintenance ?? null,
     presence: presenceOf(device, steadyMs),
     lifecycleName: lifecycleNames[device.lifecycle] ?? "unknown",

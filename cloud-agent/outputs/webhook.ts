@@ -33,15 +33,15 @@ export function createWebhook(
         const retryAfterMs = Number.isFinite(retryAfterS) ? retryAfterS * 1000 : 0;
         return { isDelivered: false, error: `status ${reply.status}`, retryAfterMs };
       } catch (cause) {
-        return { isDelivered: false, error: wordsOf(cause) };
+        return { isDelivered: false, error: wordsOf(cause, answerMsMax / 1000) };
       }
     },
   };
 }
 
-/** fetch hides the reason in the cause. */
-function wordsOf(error: unknown): string {
+/** Why no answer came; fetch hides the reason in the cause. */
+export function wordsOf(error: unknown, timeoutS: number): string {
   const { name, message, cause } = error as Error & { cause?: { message?: string; code?: string } };
-  if (name === "TimeoutError") return `no answer in ${answerMsMax / 1000} s`;
+  if (name === "TimeoutError") return `no answer in ${timeoutS} s`;
   return cause?.message || cause?.code || message;
 }

@@ -13,6 +13,7 @@ import { createEmail } from "../outputs/email.ts";
 import { createLogOutput } from "../outputs/log.ts";
 import type { Output } from "../outputs/port.ts";
 import { createWebhook } from "../outputs/webhook.ts";
+import { readSecret } from "./secretFile.ts";
 
 /** @param path JSON; omitted: every rule with its defaults, told in the log
  *  @throws AgentError AlertSettingsInvalid */
@@ -28,12 +29,12 @@ export function createOutputs(
   return settings.map((output) => {
     if (output.kind === "log") return createLogOutput(output.name, edges.log);
     if (output.kind === "webhook") {
-      const secret = output.secret ?? readSecret(output.name, output.secretFile!);
+      const secret = output.secret ?? secretOf(output.name, output.secretFile!);
       return createWebhook({ ...output, secret }, edges.clock);
     }
     const { passwordFile } = output;
     const password =
-      passwordFile === undefined ? output.password : readSecret(output.name, passwordFile);
+      passwordFile === undefined ? output.password : secretOf(output.name, passwordFile);
     return createEmail({ ...output, password });
   });
 }
@@ -52,13 +53,6 @@ function readJson(path: string): unknown {
   }
 }
 
-function readSecret(output: string, path: string): string {
-  try {
-    const secret = readFileSync(path, "utf8").trim();
-    if (secret !== "") return secret;
-    throw new TypeError("an empty file");
-  } catch (cause) {
-    const text = `output ${output}: expected a secret in ${path}, got: ${(cause as Error).message}`;
-    throw new AgentError(AgentCode.AlertSettingsInvalid, text, { cause });
-  }
+function secretOf(output: string, path: string): string {
+  return readSecret(`output ${output}`, path, AgentCode.AlertSettingsInvalid);
 }

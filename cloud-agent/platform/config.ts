@@ -48,6 +48,8 @@ const schema = z.strictObject({
   approvalsMin: z.coerce.number().int().min(0).max(3).default(0),
   /** what every claim has to say: account, entitlement, consent */
   claimRequires: z.preprocess(words, z.array(z.enum(claimNeeds)).max(3)).default([]),
+  /** hooks file: other systems that are asked about claims and decommissions (core/provisioning/settings.ts); omitted: none */
+  hooks: z.string().min(1).optional(),
   /** pause between two rollout steps, milliseconds */
   tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
   /** what devices are asked to keep between check-ins, seconds */

@@ -34,12 +34,13 @@ export async function judgePossession(
   return keyedNext(step.ports, { ...device, claimPopKey: null, grantPending: true }, device.epoch);
 }
 
-/** True while a claim waits for the device's possession proof. */
+/** True while a claim waits for the device's possession proof, and not for other systems. */
 export function claimIntentIsOpen(device: DeviceRecord): boolean {
   return (
     device.lifecycle === Lifecycle.ClaimPending &&
     !device.grantPending &&
-    device.claimPopKey !== null
+    device.claimPopKey !== null &&
+    !device.provisioning
   );
 }
 

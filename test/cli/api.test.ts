@@ -2,6 +2,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newSaga } from "../../cloud-agent/core/provisioning/saga.ts";
+import { saveSaga } from "../../cloud-agent/core/provisioning/store.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { birthRecord, code, deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
@@ -105,6 +107,33 @@ describe("a command for the agent", () => {
     expect((await run([...end, "--confirm", "SN-0001"])).out).toContain(
       "SN-0001: wiping\naccount: acme\nplan: silver, ended 2027-01-15T08:00:00Z\n",
     );
+  }, 60_000);
+  it("shows what other systems were asked, and has those that failed called again", async () => {
+    const facts = { model: "sensor-1", board: "puckjs", batch: "B1", account: "acme" };
+    const owner = { entitlement: null, consent: null, previousAccount: null, mode: "scrap" };
+    const begun = { id: "0123456789abcdef", serial: "SN-0001", person: "ann", startedMs: startMs };
+    const plan = { name: "crm", mayVeto: false, canUndo: false, giveUpMs: 0 };
+    const event = "decommission" as const;
+    const saga = newSaga({ ...begun, event, facts: { ...facts, ...owner } }, [plan]);
+    const failed = {
+      ...saga.steps[0]!,
+      state: "failed" as const,
+      attempts: 3,
+      error: "status 500",
+    };
+    const now = { steadyMs: startMs, wallMs: startMs };
+    const ended = { ...saga, isAdmitted: true, steps: [failed] };
+    await api.store.tx((tx) => saveSaga(tx, ended, null, now));
+    expect((await run(["hook", "list", "--state", "incomplete"])).out).toBe(
+      "provisioning      event         serial   account  begun                 state       hook\n" +
+        "0123456789abcdef  decommission  SN-0001  acme     2027-01-15T08:00:00Z  incomplete  crm\n",
+    );
+    expect((await run(["hook", "show", begun.id])).out).toBe(
+      "0123456789abcdef: decommission of SN-0001 is incomplete\n" +
+        "hook  state   taken back  attempts  error\ncrm   failed  -           3         status 500\n",
+    );
+    expect((await run(["hook", "replay", begun.id])).out).toContain("is running\n");
+    expect((await run(["hook", "replay", begun.id])).error).toContain("ProvisioningStateWrong: ");
   }, 60_000);
   it("passes the agent's refusal on, with what to do", async () => {
     expect(await run(["hold", "lift", "batch", "B9", "--reason", "x"])).toEqual({

@@ -14,12 +14,14 @@ export interface HttpReceiver {
   status: number;
   /** headers of the next answers */
   headers: Record<string, string>;
+  /** decides each answer by what came; null: answers as above. "none" leaves it without one */
+  answer: ((got: Received) => { status: number; body?: string } | "none") | null;
   close(): Promise<void>;
 }
 
 export async function openHttpReceiver(): Promise<HttpReceiver> {
   const receiver: HttpReceiver = {
-    ...{ url: "", received: [], status: 200, headers: {} },
+    ...{ url: "", received: [], status: 200, headers: {}, answer: null },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -32,7 +34,14 @@ export async function openHttpReceiver(): Promise<HttpReceiver> {
     });
     request.on("end", () => {
       const headers = request.headers as Record<string, string | undefined>;
-      receiver.received.push({ path: request.url ?? "", headers, body });
+      const got = { path: request.url ?? "", headers, body };
+      receiver.received.push(got);
+      const answer = receiver.answer?.(got);
+      if (answer === "none") return;
+      if (answer) {
+        response.writeHead(answer.status, { "content-type": "application/json" });
+        return void response.end(answer.body ?? "");
+      }
       if (receiver.status === 0) return void request.socket.destroy();
       response.writeHead(receiver.status, receiver.headers).end("thank you");
     });

@@ -9,6 +9,7 @@ import type { Api, ApiDeps } from "../deps.ts";
 import { device } from "../deviceSchema.ts";
 import { birth, failures, serialParams } from "../schemas.ts";
 import { deviceView } from "../views.ts";
+import { awaitHooks } from "./awaitHooks.ts";
 
 const birthReply = Type.Object({ serial: Type.String(), wasNew: Type.Boolean() });
 
@@ -38,7 +39,8 @@ export function claimRoutes(app: Api, deps: ApiDeps): void {
     "/v1/claims",
     {
       schema: {
-        summary: "Claim a device with its label's code; it has 15 minutes to confirm",
+        summary:
+          "Claim a device with its label's code; it has 15 minutes to confirm once all hooks have passed",
         body: claimBody,
         response: { 202: device, ...failures },
       },
@@ -49,14 +51,16 @@ export function claimRoutes(app: Api, deps: ApiDeps): void {
           tx,
           { ...request.body, account: request.body.account ?? null, person: person(request) },
           {
-            ...{ random: deps.random, nowMs: deps.clock.nowMs() },
+            ...{ random: deps.random, nowMs: deps.clock.nowMs(), steadyMs: deps.steadyMs() },
             claimNeeds: deps.config.claimRequires ?? [],
+            hooks: deps.hooks.plan,
           },
         ),
       );
       if (outcome instanceof AgentError) throw outcome;
-      deps.nudge(outcome.serial);
-      return reply.code(202).send(deviceView(outcome, deps.steadyMs()));
+      const after = await awaitHooks(deps, outcome);
+      deps.nudge(after.serial);
+      return reply.code(202).send(deviceView(after, deps.steadyMs()));
     },
   );
   app.put(

@@ -1,7 +1,8 @@
 import { Type } from "typebox";
 import { WipeMode } from "../../../firmware/protocol/messages.ts";
-import { decommission, needDevice, orderRevert, relabel } from "../../core/lifecycle.ts";
+import { needDevice, orderRevert, relabel } from "../../core/lifecycle.ts";
 import { pageRowsDefault } from "../../core/limits.ts";
+import { requestDecommission } from "../../core/provisioning/book.ts";
 import { wishFlags, wishSettings } from "../../core/wishes.ts";
 import { findDevices } from "../../findDevices.ts";
 import { person } from "../auth.ts";
@@ -21,6 +22,7 @@ import {
   vitalsPage,
 } from "../schemas.ts";
 import { deviceView } from "../views.ts";
+import { awaitHooks } from "./awaitHooks.ts";
 import { certificateRoutes } from "./certificates.ts";
 import { explainRoutes } from "./explain.ts";
 import { exportRoutes } from "./export.ts";
@@ -119,7 +121,7 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
     "/v1/devices/:serial/decommission",
     {
       schema: {
-        summary: "Stop billing now and have the device wiped",
+        summary: "Stop billing now and have the device wiped; hooks that may veto are asked before",
         params: serialParams,
         body: decommissionBody,
         response: { 202: device, ...failures },
@@ -130,10 +132,15 @@ function orderRoutes(app: Api, deps: ApiDeps): void {
       const { serial } = request.params;
       const told = { outputs: deps.outputsAbout("billing"), steadyMs: deps.steadyMs() };
       const wiping = await deps.store.tx((tx) =>
-        decommission(tx, { serial, mode: modes[mode], person: name }, { ...edge(), ...told }),
+        requestDecommission(
+          tx,
+          { serial, mode: modes[mode], person: name },
+          { ...edge(), ...told, hooks: deps.hooks.plan("decommission") },
+        ),
       );
+      const after = await awaitHooks(deps, wiping.device, wiping.saga?.id);
       deps.nudge(serial);
-      return reply.code(202).send(deviceView(wiping, deps.steadyMs()));
+      return reply.code(202).send(deviceView(after, deps.steadyMs()));
     },
   );
   app.post(

@@ -61,6 +61,7 @@ export function exportRoutes(app: Api, deps: ApiDeps): void {
           200: Type.Object({
             ...{ vitals: Type.Integer(), spans: Type.Integer() },
             ...{ events: Type.Integer(), returns: Type.Integer(), snapshots: Type.Integer() },
+            provisionings: Type.Integer(),
           }),
           ...failures,
         },
@@ -69,7 +70,7 @@ export function exportRoutes(app: Api, deps: ApiDeps): void {
     async (request) => {
       const { serial } = request.params;
       const counts: ErasedCounts = {
-        ...{ vitals: 0, spans: 0, events: 0, returns: 0, snapshots: 0 },
+        ...{ vitals: 0, spans: 0, events: 0, returns: 0, snapshots: 0, provisionings: 0 },
       };
       for (;;) {
         const portion = await deps.store.tx((tx) => eraseNext(tx, serial));

@@ -5,6 +5,8 @@ interface Owned {
   serial: string;
   lifecycleName: string;
   account: string | null;
+  /** calls to other systems that it waits for */
+  provisioning: string | null;
   entitlement: { plan: string; untilMs: number | null; endedMs?: number | null } | null;
   consent: {
     terms: string;
@@ -156,8 +158,9 @@ function msOf(time: string): number {
   throw flagInvalid("--agreed-at", "a time like 2026-11-28T10:00:00Z", time);
 }
 
-function lines({ account, entitlement, consent }: Owned): string[] {
+function lines({ account, entitlement, consent, provisioning }: Owned): string[] {
   const found = [`account: ${account ?? "not named"}`];
+  if (provisioning) found.push(`waits for other systems: fleetling hook show ${provisioning}`);
   if (entitlement) {
     const { plan, untilMs, endedMs } = entitlement;
     const end = endedMs ?? untilMs;

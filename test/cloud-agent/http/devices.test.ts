@@ -45,7 +45,7 @@ describe("reading devices", () => {
       lifecycle: 5,
       lifecycleName: "wiping",
       epoch: 0,
-      ...{ account: null, entitlement: null, consent: null },
+      ...{ account: null, entitlement: null, consent: null, provisioning: null },
       group: null,
       site: null,
       tags: [],

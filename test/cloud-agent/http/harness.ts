@@ -21,6 +21,7 @@ export interface Harness {
   config: { lab: boolean; checkInS: number; releaseGate: "full" | "open"; approvalsMin?: number };
   releaseKeys: { files: Uint8Array[] };
   ready: { now: boolean };
+  hooks: ApiDeps["hooks"];
   call(method: string, url: string, body?: unknown, role?: Role): Promise<Reply>;
   close(): Promise<void>;
 }
@@ -51,6 +52,7 @@ export async function harness(): Promise<Harness> {
     config: { lab: false, checkInS: 60, releaseGate: "open" },
     releaseKeys: { files: [] },
     ready: { now: true },
+    hooks: { plan: () => [], run: async () => undefined },
   });
   state.lab ??= new LabOffers();
   await state.store.tx(async (tx) => {
@@ -84,6 +86,7 @@ function deps(): ApiDeps {
     releaseKeyFiles: () => state.releaseKeys.files,
     outputs: ["ops", "mail"],
     outputsAbout: (topic) => (topic === "billing" ? ["ops", "books"] : ["ops"]),
+    hooks: { plan: (event) => state.hooks.plan(event), run: (id) => state.hooks.run(id) },
     certificatePublicKey: "ab".repeat(32),
     nudge: (serial) => void state.nudged.push(serial),
     isReady: () => state.ready.now,
