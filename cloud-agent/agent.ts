@@ -30,6 +30,7 @@ import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/mast
 import { every } from "./platform/timer.ts";
 import { openPresenceWatch, type PresenceWatch } from "./presenceWatch.ts";
 import { createProvisioner, type Provisioner } from "./provisioner.ts";
+import { createReconciler, type Reconciler } from "./reconciler.ts";
 import { createRolloutLoop } from "./rolloutLoop.ts";
 import { createDeviceService } from "./session/service.ts";
 import { openSqliteStore } from "./storage/sqlite.ts";
@@ -164,6 +165,14 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     caller: createHookCaller(hooks, clock),
     outputs: outputsAbout(alertSettings, "billing"),
   });
+  const reconciler = createReconciler({
+    ...{ store, clock, steadyMs, log },
+    settings: {
+      ...{ hour: config.reconcileHour, zone: config.reconcileZone },
+      inactiveDays: config.reconcileInactiveDays,
+    },
+    outputs: outputsAbout(alertSettings, "reconciliation"),
+  });
   let isReady = false;
   const server = await buildServer({
     store,
@@ -183,6 +192,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     releaseKeyFiles: () => readReleaseKeys(config),
     outputs: outputs.map(({ name }) => name),
     outputsAbout: (topic) => outputsAbout(alertSettings, topic),
+    reconcile: reconciler,
     hooks: { plan: (event) => hooksFor(hooks, event), run: (id) => provisioner.run(id) },
     certificatePublicKey: hex(certificatePublicKey(signingKey)),
     nudge,
@@ -201,7 +211,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
   });
   const watch = createKeySetWatch({ store, log, read: () => readReleaseKeys(config) });
   const keeping = keepFleet({
-    ...{ store, config, edges, presence, service, alertSettings, outputs, provisioner },
+    ...{ store, config, edges, presence, service, alertSettings, outputs, provisioner, reconciler },
   });
   const stopTurns = every(config.tickMs, async () => {
     await watch.turn();
@@ -230,6 +240,7 @@ function keepFleet(parts: {
   alertSettings: AlertSettings;
   outputs: Output[];
   provisioner: Provisioner;
+  reconciler: Reconciler;
 }): { stop(): Promise<void> } {
   const { store, config, edges, presence } = parts;
   const base = { ...edges, store, steadyMs: presence.steadyMs };
@@ -255,6 +266,7 @@ function keepFleet(parts: {
   });
   const stops = [
     every(lookPauseMs, () => maintenance.turn()),
+    every(lookPauseMs, () => parts.reconciler.turn()),
     every(rollPauseMs, () => keeper.turn()),
     every(config.tickMs, () => alerts.turn()),
     every(config.tickMs, () => sender.turn()),

@@ -5,6 +5,7 @@ import type { OutputTopic } from "../core/alerts/settings.ts";
 import type { ClaimNeed } from "../core/ownership.ts";
 import type { Clock, Log, Random } from "../core/ports.ts";
 import type { HookPlan, SagaEvent } from "../core/provisioning/saga.ts";
+import type { Reconciliation } from "../core/reconcile.ts";
 import type { LabOffers } from "../offers.ts";
 import type { Store } from "../storage/store.ts";
 
@@ -38,6 +39,10 @@ export interface ApiDeps {
     plan(event: SagaEvent): HookPlan[];
     /** makes the calls of a saga that are due, for no longer than a request waits */
     run(id: string): Promise<void>;
+  };
+  reconcile: {
+    /** looks at the whole fleet now. @param by who asked */
+    run(by: string): Promise<Reconciliation>;
   };
   /** something waits for this device */
   nudge(serial: string): void;

@@ -93,6 +93,9 @@ export const routeRoles: Record<string, Role[]> = {
   // Whoever claims a device may look after its claim.
   "GET /v1/provisionings/:id": ["operator", "installer"],
   "POST /v1/provisionings/:id/replay": ["operator"],
+  "POST /v1/reconciliations": ["operator"],
+  "GET /v1/reconciliations": readers,
+  "GET /v1/reconciliations/:id": readers,
   "POST /v1/lab/offers": ["operator", "releaser"],
   "DELETE /v1/lab/offers/:serial": ["operator", "releaser"],
 };

@@ -19,6 +19,7 @@ import { outboxRoutes } from "./routes/outbox.ts";
 import { productRoutes } from "./routes/products.ts";
 import { provisioningRoutes } from "./routes/provisioning.ts";
 import { qualityRoutes } from "./routes/quality.ts";
+import { reconciliationRoutes } from "./routes/reconciliations.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { reportRoutes } from "./routes/reports.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
@@ -64,6 +65,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     alertRoutes,
     outboxRoutes,
     provisioningRoutes,
+    reconciliationRoutes,
     labRoutes,
   ]) {
     routes(app, deps);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { AgentCode, AgentError } from "../core/errors.ts";
 import { claimNeeds } from "../core/ownership.ts";
+import { isZone } from "../core/rollout/zone.ts";
 
 const port = z.coerce.number().int().min(0).max(65535);
 const kmNumber = z.coerce.number().int().min(1).max(0xffffffff);
@@ -50,6 +51,12 @@ const schema = z.strictObject({
   claimRequires: z.preprocess(words, z.array(z.enum(claimNeeds)).max(3)).default([]),
   /** hooks file: other systems that are asked about claims and decommissions (core/provisioning/settings.ts); omitted: none */
   hooks: z.string().min(1).optional(),
+  /** local hour from which on the night's reconciliation is made, or "off" (core/reconcile.ts) */
+  reconcileHour: z.union([z.literal("off"), z.coerce.number().int().min(0).max(23)]).default(3),
+  /** where that hour is: IANA name or "+02:00" */
+  reconcileZone: z.string().refine(isZone, "expected Europe/Berlin or +02:00").default("UTC"),
+  /** days without contact after which a device is inactive */
+  reconcileInactiveDays: z.coerce.number().int().min(1).max(3650).default(30),
   /** pause between two rollout steps, milliseconds */
   tickMs: z.coerce.number().int().min(10).max(60_000).default(1000),
   /** what devices are asked to keep between check-ins, seconds */

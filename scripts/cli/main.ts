@@ -20,6 +20,7 @@ const groups: { words: string[]; load: () => Promise<{ register(program: Command
   { words: ["alert"], load: () => import("./alert/command.ts") },
   { words: ["outbox"], load: () => import("./outbox/command.ts") },
   { words: ["hook"], load: () => import("./hook/command.ts") },
+  { words: ["reconcile"], load: () => import("./reconcile/command.ts") },
   { words: ["product"], load: () => import("./product/command.ts") },
   { words: ["quality", "hold", "rma"], load: () => import("./quality/command.ts") },
   { words: ["rehearse"], load: () => import("./rehearse/command.ts") },

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newSaga } from "../../cloud-agent/core/provisioning/saga.ts";
 import { saveSaga } from "../../cloud-agent/core/provisioning/store.ts";
+import { createReconciler } from "../../cloud-agent/reconciler.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { birthRecord, code, deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
@@ -134,6 +135,33 @@ describe("a command for the agent", () => {
     );
     expect((await run(["hook", "replay", begun.id])).out).toContain("is running\n");
     expect((await run(["hook", "replay", begun.id])).error).toContain("ProvisioningStateWrong: ");
+  }, 60_000);
+  it("lists what is paid for and silent, and what comes and is not paid for", async () => {
+    expect((await run(["reconcile", "--last"])).error).toContain("NONE_KEPT: ");
+    const gold = { plan: "gold", untilMs: startMs + 1000 };
+    const serving = { lifecycle: Lifecycle.Operating, account: "acme" };
+    await api.store.tx(async (tx) => {
+      await tx.putDevice(deviceRecord("SN-0001", { ...serving, entitlement: gold }));
+      await tx.putDevice(deviceRecord("SN-0002", { ...serving, lastSeenMs: startMs }));
+    });
+    const edge = { clock: { nowMs: () => startMs }, steadyMs: () => startMs, outputs: [] };
+    const quiet = () => undefined;
+    const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+    const settings = { hour: 3, zone: "UTC", inactiveDays: 30 };
+    const reconciler = createReconciler({ ...edge, store: api.store, log, settings });
+    api.reconcile.run = (by) => reconciler.run(by);
+    const text =
+      "2027-01-15T08:00:00Z by admin: 2 devices in service, 1 entitled, 1 came within 30 days\n" +
+      "entitled but inactive: 1\n" +
+      "serial   account  plan  until                 last seen  why\n" +
+      "SN-0001  acme     gold  2027-01-15T08:00:01Z  -          never\n" +
+      "active but not entitled: 1\n" +
+      "serial   account  plan  until  last seen             why\n" +
+      "SN-0002  acme     -     -      2027-01-15T08:00:00Z  none\n";
+    expect((await run(["reconcile"])).out).toBe(text);
+    expect((await run(["reconcile", "--last"])).out).toBe(text);
+    const json = JSON.parse((await run(["reconcile", "--json"])).out);
+    expect(json.entitledInactive.listed).toMatchObject([{ serial: "SN-0001", why: "never" }]);
   }, 60_000);
   it("passes the agent's refusal on, with what to do", async () => {
     expect(await run(["hold", "lift", "batch", "B9", "--reason", "x"])).toEqual({

@@ -36,6 +36,11 @@ export function localTime(zone: string, atMs: number): LocalTime {
   return { day: (((days + 3) % 7) + 7) % 7, minute: minutes - days * 1440 };
 }
 
+/** Days since 1970 of an instant where a place is. @throws RangeError for what is no zone */
+export function localDay(zone: string, atMs: number): number {
+  return Math.floor((atMs + offsetMsOf(zone, atMs)) / (1440 * minuteMs));
+}
+
 function offsetMsOf(zone: string, atMs: number): number {
   const offset = fixed.exec(zone);
   if (offset) {

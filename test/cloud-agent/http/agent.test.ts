@@ -172,6 +172,7 @@ describe("settings", () => {
       releaseGate: "full",
       approvalsMin: 0,
       claimRequires: [],
+      ...{ reconcileHour: 3, reconcileZone: "UTC", reconcileInactiveDays: 30 },
       tickMs: 50,
       checkInS: 5,
       durability: "full",

@@ -22,6 +22,7 @@ export interface Harness {
   releaseKeys: { files: Uint8Array[] };
   ready: { now: boolean };
   hooks: ApiDeps["hooks"];
+  reconcile: ApiDeps["reconcile"];
   call(method: string, url: string, body?: unknown, role?: Role): Promise<Reply>;
   close(): Promise<void>;
 }
@@ -53,6 +54,7 @@ export async function harness(): Promise<Harness> {
     releaseKeys: { files: [] },
     ready: { now: true },
     hooks: { plan: () => [], run: async () => undefined },
+    reconcile: { run: () => Promise.reject(new Error("no reconciler")) },
   });
   state.lab ??= new LabOffers();
   await state.store.tx(async (tx) => {
@@ -86,6 +88,7 @@ function deps(): ApiDeps {
     releaseKeyFiles: () => state.releaseKeys.files,
     outputs: ["ops", "mail"],
     outputsAbout: (topic) => (topic === "billing" ? ["ops", "books"] : ["ops"]),
+    reconcile: { run: (by) => state.reconcile.run(by) },
     hooks: { plan: (event) => state.hooks.plan(event), run: (id) => state.hooks.run(id) },
     certificatePublicKey: "ab".repeat(32),
     nudge: (serial) => void state.nudged.push(serial),
