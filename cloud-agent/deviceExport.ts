@@ -1,4 +1,6 @@
 /** Reads all that is stored of one device in short transactions, so that check-ins come in between. */
+import { commandsOf } from "./core/commands.ts";
+import { logsOf } from "./core/deviceLogs.ts";
 import { type ExportPart, eventCells, spanCells, vitalsCells } from "./core/export.ts";
 import { snapshots, snapshotsPerDeviceMax } from "./core/history/snapshot.ts";
 import { endedSagas, openSagas } from "./core/provisioning/store.ts";
@@ -41,6 +43,9 @@ export async function* exportLines(
     const rows = await store.tx((tx) => tx.documents.list(kind, page));
     for (const { value } of rows) yield line("provisioning", { provisioning: value });
   }
+  for (const command of await store.tx((tx) => commandsOf(tx, serial)))
+    yield line("command", { command });
+  for (const log of await store.tx((tx) => logsOf(tx, serial))) yield line("log", { log });
   for (const { value } of await store.tx((tx) => {
     return tx.documents.list(snapshots, { ref: serial, limit: snapshotsPerDeviceMax + 1 });
   })) {

@@ -1,5 +1,6 @@
 /** Steps every active rollout again and again. All state is in the store, so a killed agent goes on where it was. */
 import { expireClaims } from "./core/claims.ts";
+import { expireCommands } from "./core/commands.ts";
 import { claimExpiryMs, devicesPerReadMax, vitalsRowsPerDeviceMax } from "./core/limits.ts";
 import type { Clock, Log, Random } from "./core/ports.ts";
 import { needRelease } from "./core/releases.ts";
@@ -21,7 +22,7 @@ export interface LoopDeps {
   nudge(serial: string): void;
 }
 
-/** One turn over all active rollouts and open claims. Never throws: a rollout that cannot be stepped is logged and the
+/** One turn over all active rollouts, open claims and open commands. Never throws: a rollout that cannot be stepped is logged and the
  *  others go on. */
 export function createRolloutLoop(deps: LoopDeps): { turn(): Promise<void> } {
   let claimsCheckedMs = Number.NEGATIVE_INFINITY;
@@ -32,6 +33,7 @@ export function createRolloutLoop(deps: LoopDeps): { turn(): Promise<void> } {
         if (nowMs - claimsCheckedMs >= claimExpiryMs) {
           claimsCheckedMs = nowMs;
           await deps.store.tx((tx) => expireClaims(tx, nowMs, deps.steadyMs?.()));
+          await deps.store.tx((tx) => expireCommands(tx, nowMs));
         }
         const active = await deps.store.tx((tx) => tx.rollouts({ activeOnly: true }));
         const due = active.filter(needsStep);

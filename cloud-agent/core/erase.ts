@@ -2,6 +2,9 @@
  *  its certificates stay, because they prove what was made and that it was wiped; so does one event with the counts. */
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
+import { commands } from "./commands.ts";
+import { deviceLogs } from "./deviceLogs.ts";
+import type { DocumentKind } from "./documents.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 import { forgetSnapshots } from "./history/snapshot.ts";
 import { needDevice } from "./lifecycle.ts";
@@ -20,6 +23,8 @@ export interface ErasedCounts {
   provisionings: number;
   /** states it was in, kept for questions about the past */
   snapshots: number;
+  commands: number;
+  logs: number;
 }
 
 /** Erases the next portion. @returns what went; all zero when nothing is left
@@ -42,7 +47,17 @@ export async function eraseNext(tx: Tx, serial: string): Promise<ErasedCounts> {
     returns++;
   }
   const provisionings = await eraseSagas(tx, serial, erasedAtOnceMax);
-  return { ...rows, returns, provisionings, snapshots: await forgetSnapshots(tx, serial) };
+  return {
+    ...{ ...rows, returns, provisionings, snapshots: await forgetSnapshots(tx, serial) },
+    commands: await forgetAll(tx, commands, serial),
+    logs: await forgetAll(tx, deviceLogs, serial),
+  };
+}
+
+async function forgetAll<T>(tx: Tx, kind: DocumentKind<T>, serial: string): Promise<number> {
+  const all = await tx.documents.list(kind, { ref: serial, limit: erasedAtOnceMax });
+  for (const { id } of all) await tx.documents.delete(kind, id);
+  return all.length;
 }
 
 /** Blanks the record and notes that it was done. */
@@ -59,11 +74,14 @@ export async function endErasure(
     ...{ group: null, site: null, tags: [] },
     ...{ lastFailed: null, refused: null, download: null, wantedSettings: null },
     settingsRefused: {},
+    commands: device.commands && { open: 0, lastId: device.commands.lastId },
   });
   // The blank record has left a snapshot of its own; the one before it still told where the device was.
   await forgetSnapshots(tx, serial);
-  const { vitals, spans, events, returns } = counts;
-  const text = `${person} erased what was stored of ${serial}: ${vitals} samples, ${spans} hours and days, ${events} events, notes of ${returns} returns.`;
+  const { vitals, spans, events, returns, commands, logs } = counts;
+  const text =
+    `${person} erased what was stored of ${serial}: ${vitals} samples, ${spans} hours and days, ${events} events, ` +
+    `notes of ${returns} returns, ${commands} commands, ${logs} logs.`;
   await tx.appendEvent({ kind: "dataErased", serial, text, data: { ...counts, person } }, nowMs);
 }
 

@@ -42,6 +42,7 @@ export const enum AgentCode {
   SchemaNewer = 650,
   ConfigInvalid = 651,
   KeyFileInvalid = 652,
+  CommandsFull = 653,
   ProductInvalid = 660,
   PromiseBroken = 661,
   TicketInvalid = 662,
@@ -318,6 +319,11 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "KeyFileInvalid",
     status: 500,
     next: "Restore the key file from its backup; never let a new one be made for an old database.",
+  },
+  [AgentCode.CommandsFull]: {
+    name: "CommandsFull",
+    status: 409,
+    next: "Wait for their results, or until they expire; they are listed at /v1/devices/{serial}/commands.",
   },
   [AgentCode.ProductInvalid]: {
     name: "ProductInvalid",

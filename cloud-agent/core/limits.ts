@@ -41,6 +41,18 @@ export const eventStreamsMax = 64;
 export const eventStreamBytesMax = 1024 * 1024;
 /** Comment line that keeps proxies from closing a quiet stream. */
 export const eventStreamPingMs = 20_000;
+/** Commands of one device that wait for a result: the device runs one at a time. */
+export const commandsOpenMax = 8;
+/** Commands of one device that are remembered: about 300 B each. */
+export const commandsKeptMax = 50;
+/** Shortest and longest time until a command expires. */
+export const commandSMin = 10;
+export const commandSMax = 30 * 86_400;
+/** A device that crashes again and again is asked for its log this often, and each time for so long. */
+export const crashLogPauseMs = 3_600_000;
+export const crashLogMs = 86_400_000;
+/** Logs kept of one device: about 300 B each. */
+export const deviceLogsMax = 20;
 /** Product models of one agent: read as a whole at each publication. */
 export const productsMax = 1000;
 /** One report of a rehearsal or of tests: the figures, not the log. */

@@ -95,6 +95,13 @@ export interface DeviceRecord {
   route: string;
   /** order that is to be delivered at the next contact, repeated until answered */
   order: DeviceOrder | null;
+  /** commands that wait for a result, and the last id that was given; absent: it never had one */
+  commands?: {
+    open: number;
+    lastId: number;
+    /** when it was last asked for its log because of a crash */
+    crashAskedMs?: number;
+  };
   /** the newest wipe that ended with a certificate: answers its receipt when the device, already claimed again, repeats it */
   endedWipe?: { orderId: number; mode: number; ackToken: string; nonce: string } | null;
 }

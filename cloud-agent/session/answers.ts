@@ -8,6 +8,7 @@ import type { Fetch } from "../../firmware/protocol/host/deviceMessages.ts";
 import { type SessionKeys, sealFrame } from "../../firmware/protocol/host/frames.ts";
 import { sha256, t16 } from "../../firmware/protocol/host/kdf.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
+import { nextCommand } from "../core/commands.ts";
 import { keySetOf, nextKeySet } from "../core/keySets.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { claimIntentIsOpen, pendingGrant } from "./claim.ts";
@@ -45,6 +46,8 @@ export async function contactAnswers(
     const { revision, values } = wantedSettings;
     answers.push({ kind: "settings", revision, values });
   }
+  const command = await nextCommand(step.tx, device, step.incoming.nowMs);
+  if (command) answers.push(command);
   return answers;
 }
 

@@ -9,6 +9,7 @@ import {
 } from "../../firmware/protocol/host/deviceMessages.ts";
 import { frameSid, openFrame } from "../../firmware/protocol/host/frames.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { nextCommand, takeCommandResult } from "../core/commands.ts";
 import { takeKeySetReport } from "../core/keySets.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { answerFetch, contactAnswers, sealAnswers } from "./answers.ts";
@@ -125,7 +126,7 @@ export async function takeDecoded(
       return done(taken.device, taken.answers);
     }
     case "orderResult":
-      return done(await takeOrderResult(step, device, message));
+      return takeResult(step, device, message);
     case "pong":
       return done(device);
   }
@@ -213,6 +214,17 @@ function repeatedAck(device: DeviceRecord, { info }: CheckIn): CloudMessage[] {
   const isDone = device.lifecycle === Lifecycle.Operating && !device.grantPending;
   if (!isUnaware || !isDone || device.claimId === null) return [];
   return [{ kind: "ack", claimId: unhex(device.claimId) }];
+}
+
+/** The device's answer to an order, or to a command; then the next command goes out at once. */
+async function takeResult(step: Step, device: DeviceRecord, result: OrderResult): Promise<Taken> {
+  const { tx, incoming } = step;
+  if (device.order?.orderId === result.orderId) {
+    return { device: await takeOrderResult(step, device, result), answers: [], isContact: false };
+  }
+  const next = await takeCommandResult(tx, device, result, incoming.nowMs);
+  const command = next === device ? null : await nextCommand(tx, next, incoming.nowMs);
+  return { device: next, answers: command ? [command] : [], isContact: false };
 }
 
 /** The device's answer to its order. A refused order is over; an accepted wipe is over only with its receipt. */

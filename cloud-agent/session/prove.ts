@@ -14,6 +14,7 @@ import {
 } from "../../firmware/protocol/host/handshake.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { isSlow } from "../core/boards.ts";
+import { askAfterCrash } from "../core/commands.ts";
 import type { DeviceRecord, SessionRecord } from "../core/records.ts";
 import { contactAnswers, sealAnswers } from "./answers.ts";
 import { commitClaim, judgePossession } from "./claim.ts";
@@ -51,6 +52,7 @@ export async function takeProve(step: Step): Promise<Uint8Array[]> {
     const taken = await takeMessage(step, device, opened.message);
     device = taken.device;
     own = taken.answers;
+    if (opened.isNewStart) device = await askAfterCrash(tx, device, incoming.nowMs);
   }
   // A repeat may be anybody's recording: it is answered, and says nothing about where the device is.
   if (!opened.isRepeat) {
@@ -75,6 +77,8 @@ interface Opened {
   message: Uint8Array;
   /** the very PROVE that opened the running session: it gets its answer again and changes nothing */
   isRepeat: boolean;
+  /** the device has started again since its last session */
+  isNewStart: boolean;
 }
 
 /** Judges order and freshness of a PROVE whose MAC is right, and opens the frame inside. */
@@ -100,7 +104,7 @@ async function openSession(
     const options = { serial, retryAfterS: 60, isRecorded: true };
     throw new Refusal(Code.FrameMac, "PROVE: the frame inside is not of this session", options);
   }
-  if (isRepeat) return { session: last, message: frame.message, isRepeat };
+  if (isRepeat) return { session: last, message: frame.message, isRepeat, isNewStart: false };
   const session: SessionRecord = {
     serial,
     epoch: hello.epoch,
@@ -112,7 +116,8 @@ async function openSession(
     receivedCounter: 0,
     sendReserved: 0,
   };
-  return { session, message: frame.message, isRepeat };
+  const isNewStart = last !== null && last.bootCount !== hello.bootCount;
+  return { session, message: frame.message, isRepeat, isNewStart };
 }
 
 /** True when the PROVE comes after the last accepted one. The same HELLO answered by a later CHAL counts as later: the

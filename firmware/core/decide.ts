@@ -28,6 +28,7 @@ export function decideBoot(k: Kit): void {
         ? ResetReason.Crash
         : ResetReason.Software;
   k.log = before[5] || "";
+  if (before[3]) k.ended = before;
   if (BOARD.probe && BOARD.cable) global.PROBE = +before[4];
   if (count.end) (k.part(Part.State) as State).leave(count.end, before[4]);
   k.log = "";

@@ -33,6 +33,8 @@ export interface Kit {
   resetReason: number;
   state: SlotState;
   boot: BootRecord;
+  /** the record of the start before, when that ended by itself: by a crash or on purpose */
+  ended?: BootRecord;
   /** [code of the last join that failed, joins that failed] since the agent last answered; boards with Wi-Fi only */
   off?: number[] | null;
   /** last lines that the running image logged, at most failLogCharsMax: kept when it ends, and told when it failed */

@@ -15,7 +15,8 @@ export const enum Rec {
   Life = 9,
   KeySetA = 10,
   KeySetB = 11,
-  Count = 12,
+  Command = 12,
+  Count = 13,
 }
 
 export interface Journal {

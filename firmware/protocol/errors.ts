@@ -72,6 +72,11 @@ export const enum Code {
   SettingUnknown = 151,
   SettingType = 152,
   SettingRange = 153,
+  CommandUnknown = 154,
+  CommandRan = 155,
+  CommandExpired = 156,
+  CommandThrew = 157,
+  CommandResult = 158,
 
   FlashWrite = 200,
   FlashErase = 201,

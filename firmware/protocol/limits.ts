@@ -49,6 +49,11 @@ export const trialCalmMsMax = 60_000;
 /** Characters of a text among the settings, and of a setting's name. */
 export const settingTextCharsMax = 48;
 export const settingNameCharsMax = 16;
+/** Characters of a command's name, and of its argument, its result and the error that it threw. */
+export const commandNameCharsMax = 16;
+export const commandTextCharsMax = 48;
+/** Commands that an app may declare. */
+export const commandsMax = 16;
 /** Settings and flags of a device. One message: 16 keys × (16 + 48 bytes) + frame < messageBytesMax. */
 export const settingsMax = 16;
 /** Pause between two handshakes that the agent asked for. */

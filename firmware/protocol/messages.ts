@@ -26,6 +26,7 @@ export const enum Msg {
   Sunset = 41,
   Confirm = 42,
   ClearPoison = 43,
+  Command = 44,
 }
 
 /** The one life of a device: same numbers on device, wire, table and screen. */

@@ -25,6 +25,18 @@ export type Setting =
     }
   | { type: "boolean"; default: boolean };
 
+/** What a command may be given and may return: printable ASCII of at most 48 characters, a whole number of 32 bits, true, false,
+ *  or nothing. */
+export type CommandValue = string | number | boolean | null | undefined;
+
+/** Something that a person may have the app do, by `fleetling device command SERIAL NAME [ARGUMENT]`. It runs at most once
+ *  for each order, also when a restart comes in between. Be quick: what takes longer than seconds belongs into a timer.
+ *  @param argument null when none was given; the app checks it
+ *  @returns what the person is told; anything but a CommandValue is refused by code 158
+ *  @throws anything: its first 48 characters are told, by code 157, and the app goes on
+ *  Source: SPEC.md §14 */
+export type Command = (argument: string | number | boolean | null) => CommandValue;
+
 /** Handed to `start`. It stays valid until the next start; keep it. */
 export interface Device {
   /** serial from the factory: `[A-Z0-9-]{4,23}` */
@@ -76,6 +88,9 @@ export interface App {
   /** what the owner may set, at most 16, by name: a letter, then letters, digits, `_`; at most 16 characters. A literal:
    *  `fleetling build` reads it and the release carries it to the agent. */
   settings?: { [name: string]: Setting };
+  /** what a person may have the app do, at most 16, by name: a letter, then letters, digits, `_`; at most 16 characters. The
+   *  framework's code for it, about 0.4 kB of the slot, counts with the app that declares any. */
+  commands?: { [name: string]: Command };
   /** Days without an answer of the agent after which the device goes on by itself, in local mode. Default 30.
    *  Source: SPEC.md §13 */
   localAfterDays?: number;

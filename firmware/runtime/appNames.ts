@@ -6,6 +6,7 @@ export const appNames = [
   "wipe",
   "metrics",
   "settings",
+  "commands",
   "localAfterDays",
   "regions",
   "serial",

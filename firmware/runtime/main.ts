@@ -7,14 +7,17 @@ import { Rec } from "../flash/journal.ts";
 import { watchIdle } from "../hal/measure.ts";
 import {
   failLogCharsMax,
+  metricNameCharsMax,
+  metricsMax,
   sunsetPauseMs,
   trialCalmMsMax,
   trialCalmMsMin,
 } from "../protocol/limits.ts";
 import { Lifecycle, Msg, SlotState } from "../protocol/messages.ts";
 import type { App } from "./app.ts";
+import { Own } from "./own.ts";
 import { SlotPart, slotPart } from "./slotParts.ts";
-import { checkMetric, type Gathered, note } from "./vitals.ts";
+import { type Gathered, note } from "./vitals.ts";
 
 const minuteMs = 60_000;
 const calmMinutes = 5;
@@ -22,12 +25,6 @@ const calmMinutes = 5;
 const quarterMinutes = 360;
 /** Uptime after which a trial may be confirmed where nobody is expected to answer. */
 const localCalmMs = 600_000;
-
-/** What the runtime asks of itself, in the same function as the core: each function costs eight variables. */
-const enum Own {
-  /** looks whether anybody is expected to answer */
-  Alone = 17,
-}
 
 /** The runtime in a slot: starts the app once the device is claimed, judges a trial, keeps settings, tells vitals.
  *  @param makeApp evaluates the customer's module */
@@ -66,18 +63,20 @@ export default (k: Kit, makeApp: () => App): void => {
         startedS = given[1] - k.h.ms() / 1000;
         silent = 0;
         // After its sunset order an answer does not end the local mode.
-        if (!(client.life[3]! < 0)) {
+        if (client.life[3]! > 0) {
           client.isLocal = false;
-          if (client.life[3]) {
-            client.life[3] = 0;
-            k.put(Rec.Life, client.life);
-          }
+          client.life[3] = 0;
+          k.put(Rec.Life, client.life);
         }
         if (!BOARD.fixed && k.state === SlotState.Trial) {
           if (!confirmAtMs) {
             let calmMs = client.life[2]! * 1000;
-            if (calmMs < trialCalmMsMin) calmMs = trialCalmMsMin;
-            if (calmMs > trialCalmMsMax) calmMs = trialCalmMsMax;
+            calmMs =
+              calmMs < trialCalmMsMin
+                ? trialCalmMsMin
+                : calmMs > trialCalmMsMax
+                  ? trialCalmMsMax
+                  : calmMs;
             confirmAtMs = k.h.ms() + calmMs;
             k.h.after(() => on(AppEvent.Judge, client), calmMs + 1);
           }
@@ -101,12 +100,12 @@ export default (k: Kit, makeApp: () => App): void => {
         break;
       }
       case Own.Alone:
-        // Below zero: by order, for good.
-        if (!(client.life[3]! < 0) && (client.life[3] || 0) < (app.localAfterDays || 30) * 4)
-          return;
-        client.isLocal = true;
-        // A trial cannot ask for an answer of nobody.
-        if (!confirmAtMs) confirmAtMs = localCalmMs;
+        // Below zero: by order, for good. Not there: none yet.
+        if (client.life[3]! < 0 || client.life[3]! >= (app.localAfterDays || 30) * 4) {
+          client.isLocal = true;
+          // A trial cannot ask for an answer of nobody.
+          if (!confirmAtMs) confirmAtMs = localCalmMs;
+        }
         break;
       case AppEvent.Claimed:
         if (started) return;
@@ -114,7 +113,10 @@ export default (k: Kit, makeApp: () => App): void => {
         app.start({
           serial: k.serial,
           metric(name, value) {
-            checkMetric(app.metrics || [], name);
+            // Only what the app declares.
+            const i = (app.metrics || []).indexOf(name);
+            if (i < 0 || i >= metricsMax || name.length > metricNameCharsMax)
+              throw "metric " + name + " is not declared";
             note(gathered[1], name, value);
             note(fresh[1], name, value);
           },
@@ -132,7 +134,8 @@ export default (k: Kit, makeApp: () => App): void => {
             if (typeof until !== "number") return until === true;
             const life = c.life;
             const nowS = startedS + k.h.ms() / 1000;
-            if ((startedS && nowS > life[1]! ? nowS : life[1]!) < until) return true;
+            // Before the agent's answer it is the uptime alone, which no floor is below.
+            if ((nowS > life[1]! ? nowS : life[1]!) < until) return true;
             // The time that is known after the next start must not switch it on again.
             if (life[1]! < until) {
               life[1] = Math.floor(nowS);
@@ -143,18 +146,17 @@ export default (k: Kit, makeApp: () => App): void => {
         });
         break;
       case AppEvent.Order:
-        if (given && given[0] === Msg.Keys && !client.update)
-          client.update = slotPart(k, SlotPart.Keys)(client, given);
-        if (given && given[0] === Msg.Sunset) {
-          client.life[3] = given[2] ? -1 : 0;
-          k.put(Rec.Life, client.life);
-          client.isLocal = false;
-          on(Own.Alone, client);
-          // Told when it is durable; the check-in then says from when on the device is quiet.
-          k.part(Part.Client)(client).say([Msg.OrderResult, given[1], 0]);
-          k.part(Part.Client)(client).checkIn();
+        if (given && given[0] !== Msg.Settings) {
+          if (given[0] !== Msg.Keys)
+            slotPart(k, given[3] && app.commands ? SlotPart.Command : SlotPart.Orders)(
+              client,
+              given,
+              app,
+              startedS,
+            );
+          else if (!client.update) client.update = slotPart(k, SlotPart.Keys)(client, given);
+          return;
         }
-        if (given && given[0] !== Msg.Settings) return;
         [values, refused] = slotPart(k, SlotPart.Settings)(app.settings || {}, given);
         if (!given) return;
         if (changed) changed();

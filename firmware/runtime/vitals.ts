@@ -1,5 +1,3 @@
-import { metricNameCharsMax, metricsMax } from "../protocol/limits.ts";
-
 /** What was gathered since the agent's last answer: vitals by number and metrics by name, each [least, greatest, last]. */
 export type Gathered = [vitals: any, metrics: any];
 
@@ -10,11 +8,4 @@ export function note(into: any, key: string | number, value: number | undefined)
   const v = Math.round(value!);
   const r = into[key];
   into[key] = r ? [v < r[0] ? v : r[0], v > r[1] ? v : r[1], v] : [v, v, v];
-}
-
-/** Lets only declared metrics of the app through. @throws when the name is not among them */
-export function checkMetric(declared: string[], name: string): void {
-  const i = declared.indexOf(name);
-  if (i < 0 || i >= metricsMax || name.length > metricNameCharsMax)
-    throw "metric " + name + " is not declared";
 }

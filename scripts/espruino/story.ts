@@ -233,6 +233,37 @@ export async function playStory(
       const peak = judged("update", result.variablesPeak, bars[1]);
       return `confirmed 1.1; at most ${result.variablesPeak} variables, ${peak}; ${crossed}`;
     };
+    const command = async (name: string | null, argument: unknown = null) => {
+      const place = name === null ? "logs" : "commands";
+      const body = { expiresS: 600, ...(name === null ? {} : { name, argument }) };
+      const { id } = await api.must("POST", `/v1/devices/${serial}/${place}`, body);
+      const ended = async () => {
+        const reply = await api.must("GET", `/v1/devices/${serial}/commands`);
+        return reply.commands.find((one: Json) => one.id === id && one.endedMs !== null);
+      };
+      const { state, code, result: told } = await wait(`command ${name}`, ended, 30_000);
+      return `${state} ${code} ${told}`;
+    };
+    const commands = async () => {
+      const expected: [string, unknown, RegExp][] = [
+        ["add", -1_000_000, /^done 0 -9\d{5}$/],
+        ["double", null, /^done 0 2$/],
+        ["half", null, /^failed 158 null$/],
+        ["long", null, /^failed 158 null$/],
+        ["fail", null, /^failed 157 Error: no luck$/],
+        ["toString", null, /^refused 154 null$/],
+        ["restart", null, /^failed 155 null$/],
+      ];
+      for (const [name, argument, pattern] of expected) {
+        const told = await command(name, argument);
+        if (!pattern.test(told)) throw new Error(`${name}: expected ${pattern}, got ${told}`);
+      }
+      const log = await command(null);
+      const { logs } = await api.must("GET", `/v1/devices/${serial}/logs`);
+      if (logs[0]?.lines.join() !== "begins")
+        throw new Error(`log: expected "begins", got ${log} ${JSON.stringify(logs)}`);
+      return "each way to end one is told, a restart inside one does not repeat it; the log is told";
+    };
     const changeKeys = async () => {
       const stale = await signed(3, "1.1.1", "good");
       const version = shop.replaceReleaseKeys();
@@ -284,6 +315,7 @@ export async function playStory(
     if (board.plan.kind === "fixed") await step("refusal", refuse);
     else {
       await step("update", update);
+      await step("commands", commands);
       await step("key set", changeKeys);
       // With one slot there is nothing to go back to.
       if (canGoBack) await step("revert", revert);

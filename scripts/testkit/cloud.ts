@@ -26,6 +26,7 @@ import {
   proveMacIsRight,
 } from "../../firmware/protocol/host/handshake.ts";
 import { deviceKeyAt, ownerKey, sha256, t16 } from "../../firmware/protocol/host/kdf.ts";
+import type { CommandValue, OrderResult } from "../../firmware/protocol/host/orderResult.ts";
 import { openReceipt } from "../../firmware/protocol/host/receipt.ts";
 import { Lifecycle, Msg, SlotState } from "../../firmware/protocol/messages.ts";
 import type { Release, Workbench } from "./factory.ts";
@@ -58,8 +59,10 @@ export class TestCloud {
   /** text form of what the device refused or reported at once */
   readonly reports: { atMs: number; code: number; sequence: number; text: string }[] = [];
   readonly checkIns: SeenCheckIn[] = [];
-  /** answers to orders; 0 = done */
-  readonly orderResults: { orderId: number; code: number }[] = [];
+  /** commands and log orders so far */
+  readonly ordered: Extract<CloudMessage, { kind: "command" }>[] = [];
+  /** answers to orders, code 0 = done; with what a command returned or threw, or the log */
+  readonly orderResults: Omit<OrderResult, "kind">[] = [];
   receiptIsRight: boolean | null = null;
   #session: { keys: SessionKeys; received: number; sent: number } | null = null;
   #epoch = 0;
@@ -151,7 +154,8 @@ export class TestCloud {
       const { code, sequence, text } = message;
       this.reports.push({ atMs, code, sequence, text });
     } else if (message.kind === "orderResult") {
-      this.orderResults.push({ orderId: message.orderId, code: message.code });
+      const { kind: _, ...result } = message;
+      this.orderResults.push(result);
       // An accepted wipe is over only with its receipt.
       this.orders = this.orders.filter(
         (order) =>
@@ -163,6 +167,16 @@ export class TestCloud {
   #committed(epoch: number): void {
     this.#epoch = epoch;
     if (this.lifecycle === Lifecycle.ClaimPending) this.lifecycle = Lifecycle.Operating;
+  }
+
+  /** Orders a command, or with name null the log; it is repeated until it is answered. @param forS until its end */
+  order(name: string | null, argument: CommandValue, forS: number): number {
+    const nowS = Math.floor(this.#nowMs() / 1000);
+    const orderId = Math.max(nowS, (this.ordered.at(-1)?.orderId ?? 0) + 1);
+    const order = { kind: "command", orderId, untilS: nowS + forS, name, argument } as const;
+    this.ordered.push(order);
+    this.orders.push(order);
+    return orderId;
   }
 
   /** What every check-in is answered with: REPLY, then whatever waits. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Board } from "../../boards/index.ts";
+import type { CommandValue, DeviceLog } from "../../firmware/protocol/host/orderResult.ts";
 import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import { readLimits } from "../cli/release/limits.ts";
 import { brokerNet, joinSerial } from "../powercut/carrier.ts";
@@ -279,6 +280,29 @@ export class SimulatedDevice {
     this.cloud.orders.push({ kind: "clearPoison", orderId: this.checkIns.length + 1, digest: id });
     this.cloud.nudge();
     this.until("take its order", () => this.cloud.orders.length === 0);
+  }
+
+  /** Has the app run a command and waits for its answer.
+   *  @returns code 0 with what it returned, or the code of SPEC.md §14, of an error with its text */
+  command(
+    name: string,
+    argument: CommandValue = null,
+    forS = 3600,
+  ): { code: number; value?: CommandValue } {
+    const { orderId: _, ...result } = this.#answer(this.cloud.order(name, argument, forS));
+    return result;
+  }
+
+  /** Has the device tell its log, as an operator does. */
+  askLog(): DeviceLog {
+    return this.#answer(this.cloud.order(null, null, 3600)).log!;
+  }
+
+  #answer(id: number) {
+    this.cloud.nudge();
+    const found = () => this.cloud.orderResults.find(({ orderId }) => orderId === id);
+    this.until("answer its command", () => found() !== undefined);
+    return found()!;
   }
 
   /** Orders the device to erase itself and waits for its signed receipt.

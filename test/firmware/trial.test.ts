@@ -190,7 +190,7 @@ describe("local mode", () => {
       answered.advance(dayMs / 8);
       answered.reply();
     }
-    expect([answered.client.isLocal, answered.client.life[3]]).toEqual([false, 0]);
+    expect([answered.client.isLocal, answered.client.life[3]]).toEqual([undefined, 0]);
     const released = startRuntime({ localAfterDays: 1 }, { life: [1, 0, 10, 0] });
     released.advance(9 * dayMs);
     expect([released.client.isLocal, released.client.life[3]]).toEqual([undefined, 0]);

@@ -5,7 +5,9 @@ import { Rec } from "../../firmware/flash/journal.ts";
 import { Msg, SlotState } from "../../firmware/protocol/messages.ts";
 import type { App, Device } from "../../firmware/runtime/app.ts";
 import runtime from "../../firmware/runtime/main.ts";
+import command from "../../firmware/runtime/parts/command.ts";
 import keys from "../../firmware/runtime/parts/keys.ts";
+import orders from "../../firmware/runtime/parts/orders.ts";
 import settings from "../../firmware/runtime/parts/settings.ts";
 import trial from "../../firmware/runtime/parts/trial.ts";
 import unpack from "../../firmware/runtime/parts/unpack.ts";
@@ -21,6 +23,8 @@ export interface RuntimeBench {
   /** codes of restarts */
   restarts: number[];
   checkIns: number;
+  /** messages that the runtime said itself */
+  said: unknown[][];
   slotState(): SlotState;
   /** [vitals, metrics], and the info map with what the runtime added */
   report(): { vitals: Record<number, unknown>; metrics: unknown; info: Record<number, unknown> };
@@ -31,9 +35,9 @@ export interface RuntimeBench {
 }
 
 /** The slot parts by their ids; in the bench's image each is one digit. */
-const slotParts = [vitals, unpack, trial, settings, keys];
+const slotParts = [vitals, unpack, trial, settings, keys, orders, command];
 const image = `${slotParts.map((_, id) => id).join("")}\0`;
-const slotPartPlaces = [...image.slice(1)].map((_, i) => image.length - i);
+const slotPartPlaces = [...image].map((_, i) => image.length - i);
 
 interface Timer {
   atMs: number;
@@ -67,7 +71,12 @@ export function startRuntime(
       [Rec.Settings, given.settings ?? null],
     ]);
   records.set(Rec.Life, given.life ?? [3, 1000, 10, 0]);
-  const bench = { records, restarts: [] as number[], checkIns: 0 } as RuntimeBench;
+  const bench = {
+    records,
+    restarts: [] as number[],
+    checkIns: 0,
+    said: [] as unknown[][],
+  } as RuntimeBench;
   const h = nodeHal();
   h.ms = () => ms;
   h.after = (fn, wait) => timers.push({ atMs: ms + wait, everyMs: 0, fn });
@@ -84,6 +93,7 @@ export function startRuntime(
   const k = testKit(h, {
     serial: "TEST-0001",
     image,
+    log: "",
     state: minutes ? SlotState.Trial : SlotState.Confirmed,
     get: (type) => structuredClone(records.get(type) ?? null),
     put: (type, value) => void records.set(type, structuredClone(value)),
@@ -92,7 +102,10 @@ export function startRuntime(
   const plain = k.part;
   k.part = (part) => {
     if (part === Part.State) return state(k);
-    if (part === Part.Client) return () => ({ checkIn: () => bench.checkIns++ });
+    if (part === Part.Client) {
+      const say = (message: unknown[]) => void bench.said.push(message);
+      return () => ({ say, checkIn: () => bench.checkIns++ });
+    }
     if (part !== Part.Connect) return plain(part);
     return (hook: ClientState["app"]) => {
       client.app = hook;

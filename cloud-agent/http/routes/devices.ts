@@ -24,6 +24,7 @@ import {
 import { deviceView } from "../views.ts";
 import { awaitHooks } from "./awaitHooks.ts";
 import { certificateRoutes } from "./certificates.ts";
+import { commandRoutes } from "./commands.ts";
 import { explainRoutes } from "./explain.ts";
 import { exportRoutes } from "./export.ts";
 import { fieldOrderRoutes } from "./fieldOrders.ts";
@@ -54,6 +55,7 @@ export function deviceRoutes(app: Api, deps: ApiDeps): void {
   maintenanceRoutes(app, deps);
   exportRoutes(app, deps);
   fieldOrderRoutes(app, deps);
+  commandRoutes(app, deps);
 }
 
 function readRoutes(app: Api, deps: ApiDeps): void {

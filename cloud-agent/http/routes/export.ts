@@ -62,6 +62,7 @@ export function exportRoutes(app: Api, deps: ApiDeps): void {
             ...{ vitals: Type.Integer(), spans: Type.Integer() },
             ...{ events: Type.Integer(), returns: Type.Integer(), snapshots: Type.Integer() },
             provisionings: Type.Integer(),
+            ...{ commands: Type.Integer(), logs: Type.Integer() },
           }),
           ...failures,
         },
@@ -71,6 +72,7 @@ export function exportRoutes(app: Api, deps: ApiDeps): void {
       const { serial } = request.params;
       const counts: ErasedCounts = {
         ...{ vitals: 0, spans: 0, events: 0, returns: 0, snapshots: 0, provisionings: 0 },
+        ...{ commands: 0, logs: 0 },
       };
       for (;;) {
         const portion = await deps.store.tx((tx) => eraseNext(tx, serial));

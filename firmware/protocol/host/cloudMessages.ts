@@ -1,10 +1,11 @@
 /** Messages the cloud sends inside frames (SPEC.md §4.2): typed values to bytes, and back for tools and tests. */
 import { Code } from "../errors.ts";
-import { blockBytesMax } from "../limits.ts";
+import { blockBytesMax, commandNameCharsMax } from "../limits.ts";
 import { Msg } from "../messages.ts";
 import { type CborDecoded, type CborValue, encode } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
-import { wireArray, wireBytes, wireBytesUpTo, wireShape, wireUint } from "./wire.ts";
+import { type CommandValue, readCommandValue } from "./orderResult.ts";
+import { wireArray, wireBytes, wireBytesUpTo, wireShape, wireText, wireUint } from "./wire.ts";
 
 export type CloudMessage =
   | {
@@ -48,6 +49,14 @@ export type CloudMessage =
   | { kind: "confirm"; orderId: number; sequence: number }
   /** digest: first 8 bytes of an image that may be taken again */
   | { kind: "clearPoison"; orderId: number; digest: Uint8Array }
+  /** untilS: the agent's time from which it is not begun any more; name null: tell the log */
+  | {
+      kind: "command";
+      orderId: number;
+      untilS: number;
+      name: string | null;
+      argument: CommandValue;
+    }
   | { kind: "no"; code: Code; what: number; sequence: number };
 
 /** Encodes a message to a device. */
@@ -80,6 +89,8 @@ export function cloudItems(m: CloudMessage): CborValue[] {
       return [Msg.Confirm, m.orderId, m.sequence];
     case "clearPoison":
       return [Msg.ClearPoison, m.orderId, m.digest];
+    case "command":
+      return [Msg.Command, m.orderId, m.untilS, m.name, m.argument];
     case "no":
       return [Msg.No, m.code, m.what, m.sequence];
   }
@@ -193,6 +204,16 @@ const decoders: Record<number, (items: unknown[]) => CloudMessage> = {
       kind: "clearPoison",
       orderId: wireUint("CLEAR-POISON order", items[1]),
       digest: wireBytes("CLEAR-POISON digest", items[2], 8),
+    };
+  },
+  [Msg.Command]: (items) => {
+    wireShape("COMMAND", items, Msg.Command, 5);
+    return {
+      kind: "command",
+      orderId: wireUint("COMMAND order", items[1]),
+      untilS: wireUint("COMMAND end", items[2]),
+      name: items[3] === null ? null : wireText("COMMAND name", items[3], commandNameCharsMax),
+      argument: readCommandValue("COMMAND argument", items[4]),
     };
   },
   [Msg.No]: (items) => {

@@ -12,6 +12,7 @@ import {
 import { Msg, type SlotState } from "../messages.ts";
 import { type CborDecoded, type CborMap, type CborValue, encode } from "./cbor.ts";
 import { CodedError } from "./codedError.ts";
+import { type OrderResult, orderResultItems, readOrderResult } from "./orderResult.ts";
 import {
   wireArray,
   wireBytes,
@@ -21,6 +22,8 @@ import {
   wireText,
   wireUint,
 } from "./wire.ts";
+
+export type { OrderResult } from "./orderResult.ts";
 
 export interface CheckInInfo {
   runningSequence: number;
@@ -92,11 +95,6 @@ export interface Commit {
   claimId: Uint8Array;
   mac: Uint8Array;
 }
-export interface OrderResult {
-  kind: "orderResult";
-  orderId: number;
-  code: number;
-}
 export interface Pong {
   kind: "pong";
 }
@@ -148,12 +146,7 @@ export function readDeviceMessage(items: unknown[]): DeviceMessage {
         mac: wireBytes("COMMIT tag", items[2], 16),
       };
     case Msg.OrderResult:
-      wireShape("ORDER-RESULT", items, Msg.OrderResult, 3);
-      return {
-        kind: "orderResult",
-        orderId: wireUint("ORDER-RESULT order", items[1]),
-        code: wireUint("ORDER-RESULT code", items[2], 999),
-      };
+      return readOrderResult(items);
     case Msg.Pong:
       wireShape("PONG", items, Msg.Pong, 1);
       return { kind: "pong" };
@@ -294,7 +287,7 @@ export function encodeDeviceMessage(message: DeviceMessage): Uint8Array {
     case "commit":
       return encode([Msg.Commit, message.claimId, message.mac]);
     case "orderResult":
-      return encode([Msg.OrderResult, message.orderId, message.code]);
+      return encode(orderResultItems(message));
     case "pong":
       return encode([Msg.Pong]);
   }

@@ -1,5 +1,5 @@
 import type { Kit } from "../../core/kit.ts";
-import { readSlots } from "../../core/slots.ts";
+import { Rec } from "../../flash/journal.ts";
 import { Code } from "../../protocol/errors.ts";
 import { fieldLimit } from "../../protocol/limits.ts";
 import type { App } from "../app.ts";
@@ -12,7 +12,7 @@ import type { App } from "../app.ts";
  *  Source: SPEC.md §9 */
 export default (k: Kit) =>
   (app: App, vitals: any, confirmAtMs: number, word?: boolean | 2): [Code, string] | null => {
-    const limits: any = k.slot(readSlots(k))![7] || {};
+    const limits: any = k.slot(k.get(Rec.Slots))![7] || {};
     let lacks = "";
     if (limits[fieldLimit]) {
       if (word !== 2) lacks = "nobody confirmed it in the field";

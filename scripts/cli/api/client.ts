@@ -68,10 +68,10 @@ export async function writeReply(flags: ApiFlags, path: string): Promise<void> {
 const unitS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
 
 /** Seconds of a time as people write it: 30m, 4h or 7d. @throws ApiError FLAG_INVALID */
-export function secondsOf(time: string): number {
+export function secondsOf(time: string, flag = "--for"): number {
   const match = /^([1-9]\d{0,4})([mhd])$/.exec(time);
   if (match) return Number(match[1]) * unitS[match[2]!]!;
-  throw flagInvalid("--for", "a time like 30m, 4h or 7d", time || "none");
+  throw flagInvalid(flag, "a time like 30m, 4h or 7d", time || "none");
 }
 
 /** A flag whose value makes no sense. */

@@ -15,6 +15,8 @@ export interface PartSource {
   file: string;
   /** stored packed, and unpacked before it runs */
   cold?: boolean;
+  /** a slot part that only some apps need: its bytes count with them */
+  ofApp?: boolean;
 }
 
 /** The frozen core, built. Texts have one character per byte. */

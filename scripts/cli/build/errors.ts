@@ -15,6 +15,7 @@ export type BuildCode =
   | "BUILD_NO_START"
   | "BUILD_NO_REGIONS"
   | "BUILD_SETTINGS"
+  | "BUILD_COMMANDS"
   | "BUILD_BUDGET"
   | "BUILD_LANGUAGE"
   | "BUILD_API"

@@ -31,6 +31,8 @@ export interface Firmware {
   sizes: SizeRow[];
   /** what the owner may set, as the app declares it */
   settings: DeclaredSettings;
+  /** names of what a person may have the app do */
+  commands: string[];
   /** for the build of the next release */
   kept: KeptNames;
 }
@@ -43,14 +45,19 @@ export async function buildFirmware(
   options: BuildOptions = {},
 ): Promise<Firmware> {
   // The app is the caller's own work: its errors come first.
-  const { appText, settings, locals } = await readApp(board, appFile, options);
-  const sources = frameworkSources(board);
+  const { appText, settings, commands, locals } = await readApp(board, appFile, options);
+  const sources = frameworkSources(board, commands.length > 0);
   const core = await buildCore(board, sources, options);
   const framework = await buildFramework(board, sources, core.names, options);
   const { runtimeText, parts } = framework;
   const slotPartsText = parts.map(({ text }) => text).join("");
   const imageText = composeImage(runtimeText, appText, slotPartsText);
-  const frameworkBytes = imageText.length - composeImage("", appText).length;
+  const ofApp = parts
+    .filter((part) => part.ofApp)
+    .map(({ name, text }): [string, number] => [`app/${name}`, text.length]);
+  const ofAppBytes = ofApp.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const frameworkBytes = imageText.length - composeImage("", appText).length - ofAppBytes;
+  checkBudget(board, [["app", appText.length], ...ofApp], board.budget.appBytes, options);
   const slotBytes = slotBytesOf(board);
   checkBudget(board, [["image", imageText.length]], slotBytes, options);
   const digest = createHash("sha256").update(Buffer.from(imageText, "latin1")).digest("hex");
@@ -60,9 +67,12 @@ export async function buildFirmware(
     { name: "core/.boot0", bytes: core.boot0Text.length },
     { name: "core", bytes: coreBytes(core), budgetBytes: budget.coreBytes },
     { name: "framework/runtime", bytes: runtimeText.length },
-    ...parts.map(({ name, text }) => ({ name: `framework/${name}`, bytes: text.length })),
+    ...parts
+      .filter((part) => !part.ofApp)
+      .map(({ name, text }) => ({ name: `framework/${name}`, bytes: text.length })),
     { name: "framework", bytes: frameworkBytes, budgetBytes: budget.frameworkBytes },
-    { name: "app", bytes: appText.length, budgetBytes: budget.appBytes },
+    ...ofApp.map(([name, bytes]) => ({ name, bytes })),
+    { name: "app", bytes: appText.length + ofAppBytes, budgetBytes: budget.appBytes },
     { name: "image in slot", bytes: imageText.length, budgetBytes: slotBytes },
   ];
   const kept = { names: framework.names, locals: { ...framework.locals, ...locals } };
@@ -76,6 +86,7 @@ export async function buildFirmware(
     digest,
     sizes,
     settings,
+    commands,
     kept,
   };
 }

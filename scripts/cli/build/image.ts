@@ -1,6 +1,7 @@
 import { types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
 import type { DeclaredSettings } from "../../../firmware/protocol/host/settings.ts";
+import { appCommands } from "./appCommands.ts";
 import { appSettings } from "./appSettings.ts";
 import { checkBudget } from "./budget.ts";
 import { type PartSource, packText } from "./core.ts";
@@ -16,7 +17,7 @@ export interface Framework {
   /** an expression, `function(kit, app)` */
   runtimeText: string;
   /** parts that lie behind the image's expression, by id, as they are stored */
-  parts: { name: string; text: string; cold: boolean }[];
+  parts: { name: string; text: string; cold: boolean; ofApp: boolean }[];
   /** the core's property names and its own */
   names: Names;
   /** local names of each text */
@@ -44,15 +45,16 @@ export async function buildFramework(
   const parts: Framework["parts"] = [];
   const locals: KeptNames["locals"] = {};
   for (const [i, one] of lowered.entries()) {
-    const { name, cold = false } = sources.slotParts[i]!;
+    const { name, cold = false, ofApp = false } = sources.slotParts[i]!;
     const wanted = { name: `part ${name}`, shape: "part", names: all } as const;
     const text = await finishSlotText(one, wanted, board, options, locals);
-    parts.push({ name, text: cold ? await packText(text) : text, cold });
+    parts.push({ name, text: cold ? await packText(text) : text, cold, ofApp });
   }
   const tables = { slotParts: placesFromEnd(parts.map(({ text }) => text.length)) };
   const wanted = { name: "runtime", shape: "runtime", names: all, tables } as const;
   const runtimeText = await finishSlotText(runtime, wanted, board, options, locals);
-  const sizes = parts.map(({ name, text }): [string, number] => [name, text.length]);
+  const own = parts.filter((part) => !part.ofApp);
+  const sizes = own.map(({ name, text }): [string, number] => [name, text.length]);
   sizes.unshift(["runtime", runtimeText.length]);
   checkBudget(board, sizes, board.budget.frameworkBytes, options);
   return { runtimeText, parts, names: all, locals };
@@ -79,6 +81,16 @@ export function placesFromEnd(bytes: number[]): number[] {
   return places;
 }
 
+/** An app's share of a slot, and what it declares. */
+export interface BuiltApp {
+  /** an expression, `function()` */
+  appText: string;
+  settings: DeclaredSettings;
+  /** names */
+  commands: string[];
+  locals: KeptNames["locals"];
+}
+
 /** Builds the customer's app: an expression, `function()` that returns the module's exports by
  *  name.
  *  @throws BuildError; BUILD_NO_START, BUILD_NO_REGIONS, BUILD_BUDGET over `appBytes` */
@@ -91,20 +103,21 @@ export async function buildApp(
 }
 
 /** Builds the app as `buildApp` does and reads what it declares.
- *  @throws BuildError as buildApp, and BUILD_SETTINGS */
+ *  @throws BuildError as buildApp, BUILD_SETTINGS and BUILD_COMMANDS */
 export async function readApp(
   board: Board,
   file: string,
   options: BuildOptions = {},
-): Promise<{ appText: string; settings: DeclaredSettings; locals: KeptNames["locals"] }> {
+): Promise<BuiltApp> {
   const lowered = await lowerChecked(file, "app", options);
   checkApp(lowered);
   const settings = appSettings(lowered);
+  const commands = appCommands(lowered);
   const locals: KeptNames["locals"] = {};
   const wanted = { name: "app", shape: "app" } as const;
   const appText = await finishSlotText(lowered, wanted, board, options, locals);
   checkBudget(board, [["app", appText.length]], board.budget.appBytes, options);
-  return { appText, settings, locals };
+  return { appText, settings, commands, locals };
 }
 
 /** Joins texts to what a slot holds: an expression that evaluates to `[runtime, app]`, and behind its end the slot parts,

@@ -4,7 +4,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseSync, types as t } from "@babel/core";
 import type { Board } from "../../../boards/index.ts";
 import { coldParts, imageParts } from "../../../firmware/core/parts.ts";
-import { lastWarmSlotPart, updateSlotParts } from "../../../firmware/runtime/slotParts.ts";
+import {
+  appSlotPart,
+  lastWarmSlotPart,
+  updateSlotParts,
+} from "../../../firmware/runtime/slotParts.ts";
 import { slotIsSmall } from "./boardFields.ts";
 import type { PartSource } from "./core.ts";
 import { BuildError } from "./errors.ts";
@@ -29,8 +33,12 @@ export async function reservedNames(further: string[] = []): Promise<string[]> {
  *  the runtime, its slot parts by the enum in runtime/slotParts.ts.
  *  A part `Link` is linkMqtt.ts or linkSerial.ts, by how the board reaches the agent.
  *  Where the image is fixed, a file NAMEFixed.ts stands for NAME.ts, and none.ts for what judges and writes images.
+ *  @param hasCommands true: with the slot part that runs an app's commands
  *  @throws BuildError BUILD_PART_MISSING when a part has no file */
-export function frameworkSources(board: Board): {
+export function frameworkSources(
+  board: Board,
+  hasCommands = false,
+): {
   parts: PartSource[];
   boot0File: string;
   runtimeFile: string;
@@ -46,12 +54,16 @@ export function frameworkSources(board: Board): {
   const slotFile = join(runtime, "slotParts.ts");
   const slotParts = suited(partFiles(slotFile, "SlotPart", link), updateSlotParts);
   const isCold = ({ id, file }: PartSource) => coldParts.includes(id) && file !== noneFile;
-  const isColdInSlot = ({ id }: PartSource) => slotIsSmall(board) && id > lastWarmSlotPart;
+  const inSlot = (part: PartSource): PartSource => ({
+    ...part,
+    cold: slotIsSmall(board) && part.id > lastWarmSlotPart,
+    ofApp: part.id === appSlotPart,
+  });
   return {
     parts: parts.map((part) => ({ ...part, cold: isCold(part) })),
     boot0File: join(core, "boot0.ts"),
     runtimeFile: join(runtime, "main.ts"),
-    slotParts: slotParts.map((part) => ({ ...part, cold: isColdInSlot(part) })),
+    slotParts: slotParts.map(inSlot).filter(({ ofApp }) => hasCommands || !ofApp),
   };
 }
 

@@ -10,8 +10,10 @@ import {
   withApiFlags,
   writeReply,
 } from "../api/client.ts";
+import { registerCommands } from "./commands.ts";
 import { registerOrders } from "./orders.ts";
 import { registerOwner } from "./owner.ts";
+import { timeText } from "./time.ts";
 import { registerWhy } from "./why.ts";
 
 interface Device {
@@ -40,7 +42,7 @@ Examples:
 `;
 
 /** Adds `fleetling device list | why | maintenance | export | erase | confirm | clear-poison | claim | owner |
- *  decommission`. */
+ *  decommission | command | command-all | commands | log`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
   registerWhy(device);
@@ -48,6 +50,7 @@ export function register(program: Command): void {
   registerData(device);
   registerOrders(device);
   registerOwner(device);
+  registerCommands(device);
   withApiFlags(device.command("list"))
     .description("Devices with their presence: online, late, offline, or unwatched")
     .option("--offline", "only those that broke their promise to come again")
@@ -163,9 +166,4 @@ async function allDevices(flags: ListFlags): Promise<Device[]> {
     after = page.next;
   }
   return devices;
-}
-
-/** To the second, in UTC. */
-function timeText(ms: number | null): string | null {
-  return ms === null ? null : `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -129,6 +129,7 @@ describe("erasure", () => {
   it("takes what was measured, done and written, tells the counts, and leaves birth and certificate", async () => {
     expect((await erase()).body).toEqual({
       ...{ vitals: 700, spans: 3, events: 602, returns: 1, snapshots: 0, provisionings: 0 },
+      ...{ commands: 0, logs: 0 },
     });
     const lines = (await get("")).payload
       .trimEnd()
@@ -150,6 +151,7 @@ describe("erasure", () => {
     });
     expect((await erase()).body).toEqual({
       ...{ vitals: 0, spans: 0, events: 0, returns: 0, snapshots: 0, provisionings: 0 },
+      ...{ commands: 0, logs: 0 },
     });
     const kept = await api.store.tx((tx) => tx.vitals({ serial: other, limit: 1000 }));
     expect(kept).toHaveLength(700);
