@@ -33,6 +33,7 @@ import { createProvisioner, type Provisioner } from "./provisioner.ts";
 import { createReconciler, type Reconciler } from "./reconciler.ts";
 import { createRolloutLoop } from "./rolloutLoop.ts";
 import { createDeviceService } from "./session/service.ts";
+import { openPostgresStore } from "./storage/postgres.ts";
 import { openSqliteStore } from "./storage/sqlite.ts";
 import type { Store } from "./storage/store.ts";
 import { createVitalsKeeper } from "./vitalsKeeper.ts";
@@ -100,15 +101,21 @@ interface Parts {
 
 async function startParts(config: AgentConfig, edges: AgentEdges): Promise<Parts> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  const path = join(config.data, "fleet.db");
-  const { durability } = config;
-  const store = withHistory(await openSqliteStore({ path, durability }), edges.clock);
+  const store = withHistory(await openStore(config, edges.log), edges.clock);
   try {
     return await startOver(store, config, edges);
   } catch (cause) {
     await store.close();
     throw cause;
   }
+}
+
+/** The database that the settings name. */
+function openStore({ databaseUrl, data, durability }: AgentConfig, log: Log): Promise<Store> {
+  if (databaseUrl === undefined)
+    return openSqliteStore({ path: join(data, "fleet.db"), durability });
+  const onError = (err: Error) => log.error({ err }, "a database connection broke");
+  return openPostgresStore({ url: databaseUrl, onError });
 }
 
 async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): Promise<Parts> {

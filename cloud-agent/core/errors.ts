@@ -2,7 +2,9 @@
  *  Numbers below 600 are the device's own (firmware/protocol/errors.ts); 600-699 are the agent's. Never reused. */
 import { Code } from "../../firmware/protocol/errors.ts";
 import { ownershipErrorKinds } from "./ownershipErrorKinds.ts";
+import { releaseErrorKinds } from "./releaseErrorKinds.ts";
 import { rolloutErrorKinds } from "./rolloutErrorKinds.ts";
+import { storeErrorKinds } from "./storeErrorKinds.ts";
 
 export const enum AgentCode {
   RequestInvalid = 600,
@@ -56,6 +58,9 @@ export const enum AgentCode {
   EvidenceWrong = 676,
   ReportInvalid = 677,
   HistoryTooShort = 678,
+  StoreUnreachable = 680,
+  StoreMoved = 681,
+  StoreNotEmpty = 682,
   MetricUnknown = 690,
   AlertSettingsInvalid = 691,
   AlertClosed = 692,
@@ -74,7 +79,9 @@ export interface ErrorKind {
 
 /** Every code an HTTP reply can carry. */
 export const errorKinds: Record<number, ErrorKind> = {
+  ...releaseErrorKinds,
   ...rolloutErrorKinds,
+  ...storeErrorKinds,
   ...ownershipErrorKinds,
   [Code.UnknownDevice]: {
     name: "UnknownDevice",
@@ -234,56 +241,6 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "RmaStateWrong",
     status: 409,
     next: "Read the device's returns at /v1/rmas.",
-  },
-  [AgentCode.ReleaseDiffers]: {
-    name: "ReleaseDiffers",
-    status: 409,
-    next: "A sequence is used once. Publish under a higher sequence.",
-  },
-  [AgentCode.ReleaseKeysMissing]: {
-    name: "ReleaseKeysMissing",
-    status: 503,
-    next: "Set FLEETLING_RELEASE_KEYS to the release key set's public file and start the agent again.",
-  },
-  [AgentCode.ReleaseClassTwice]: {
-    name: "ReleaseClassTwice",
-    status: 422,
-    next: "Send one image per class.",
-  },
-  [AgentCode.LeafReused]: {
-    name: "LeafReused",
-    status: 422,
-    next: "Stop using this release key and replace the key set; see the runbook on key loss.",
-  },
-  [AgentCode.LeavesExhausted]: {
-    name: "LeavesExhausted",
-    status: 409,
-    next: "Ask for fewer, or make a new release key and a key set that names it.",
-  },
-  [AgentCode.LedgerBehind]: {
-    name: "LedgerBehind",
-    status: 409,
-    next: "Stop signing at this desk: its ledger is an old copy. Restore the newest one, or give the desk a new folder with fleetling keys desk.",
-  },
-  [AgentCode.LeasesHeld]: {
-    name: "LeasesHeld",
-    status: 409,
-    next: "Run fleetling keys lease --leaves 0 at every signing desk, then POST /v1/leases/release.",
-  },
-  [AgentCode.LeaseRangesFull]: {
-    name: "LeaseRangesFull",
-    status: 409,
-    next: "Make a new release key and a key set that names it; lease larger ranges from it.",
-  },
-  [AgentCode.ReleaseKeyUnknown]: {
-    name: "ReleaseKeyUnknown",
-    status: 404,
-    next: "Give the agent the key set that names this release key.",
-  },
-  [AgentCode.LeaseOfAnother]: {
-    name: "LeaseOfAnother",
-    status: 409,
-    next: "Stop signing at this desk: its folder is a copy of another's, or its token has another name than before. Give it a folder of its own with fleetling keys desk.",
   },
   [AgentCode.RolloutStateWrong]: {
     name: "RolloutStateWrong",

@@ -1,6 +1,6 @@
 import type { ErrorKind } from "./errors.ts";
 
-/** What 670 to 689 say: policies, approvals, consent, reports, history. The numbers have their names in errors.ts; keyed by
+/** What 670 to 679 say: policies, approvals, consent, reports, history. The numbers have their names in errors.ts; keyed by
  *  number here, because that file needs this one first. */
 export const rolloutErrorKinds: Record<number, ErrorKind> = {
   670: {

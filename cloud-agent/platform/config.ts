@@ -18,6 +18,11 @@ const flag = z.union([z.boolean(), z.enum(["true", "false", "1", "0"])]).transfo
 const schema = z.strictObject({
   /** folder of database and key files; made when it does not exist */
   data: z.string().min(1).default("./data"),
+  /** a PostgreSQL, postgres://USER:PASSWORD@HOST:PORT/DATABASE; omitted: SQLite in the data folder */
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+    .optional(),
   /** 0 picks a free port */
   httpPort: port.default(8080),
   httpHost: z.string().min(1).default("127.0.0.1"),
@@ -86,6 +91,9 @@ const foreignVariables = new Set([
   ...["FLEETLING_URL", "FLEETLING_TOKEN", "FLEETLING_HOME", "FLEETLING_BUILD_CACHE"],
 ]);
 
+/** Variables that go by the name that other services know them by too. */
+const plainVariables: Record<string, string> = { DATABASE_URL: "databaseUrl" };
+
 /** Checks settings given as an object and fills in defaults.
  *  @throws AgentError ConfigInvalid, naming every wrong setting */
 export function parseConfig(input: AgentConfigInput): AgentConfig {
@@ -94,7 +102,7 @@ export function parseConfig(input: AgentConfigInput): AgentConfig {
   throw new AgentError(AgentCode.ConfigInvalid, `settings:\n${z.prettifyError(result.error)}`);
 }
 
-/** Reads FLEETLING_… variables; FLEETLING_CONFIG names a JSON file whose settings they override.
+/** Reads FLEETLING_… variables and DATABASE_URL; FLEETLING_CONFIG names a JSON file whose settings they override.
  *  FLEETLING_HTTP_PORT is httpPort, and so on.
  *  @throws AgentError ConfigInvalid for an unknown or wrong setting and an unreadable file */
 export function configFromEnv(env: Record<string, string | undefined>): AgentConfig {
@@ -102,6 +110,9 @@ export function configFromEnv(env: Record<string, string | undefined>): AgentCon
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith("FLEETLING_") || foreignVariables.has(name)) continue;
     if (name !== "FLEETLING_CONFIG" && value !== undefined) found[settingName(name)] = value;
+  }
+  for (const [name, setting] of Object.entries(plainVariables)) {
+    if (env[name] !== undefined) found[setting] = env[name];
   }
   const file = env.FLEETLING_CONFIG;
   return parseConfig({ ...(file === undefined ? {} : readFile(file)), ...found });

@@ -62,6 +62,8 @@ export interface Tables {
 export interface ColumnTypes {
   /** SQL type of a byte string */
   bytes: string;
+  /** SQL type of a text that sorts by its bytes, as serials and ids do */
+  text: string;
   /** SQL type of a whole number up to 2^53 */
   integer: string;
   /** SQL type and constraint of a primary key that counts up and never gives a number twice */
@@ -74,68 +76,69 @@ type Migration = (db: Kysely<Tables>, types: ColumnTypes) => Promise<void>;
 export const migrations: Migration[] = [createTables, createDocuments, watchPresence, rollUpVitals];
 
 async function createTables(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const text = sql.raw(types.text);
   const integer = sql.raw(types.integer);
   const countingKey = sql.raw(types.countingKey);
   const table = (name: keyof Tables) => db.schema.createTable(name);
   await table("devices")
-    .addColumn("serial", "text", (c) => c.primaryKey())
+    .addColumn("serial", text, (c) => c.primaryKey())
     .addColumn("lifecycle", integer, (c) => c.notNull())
     .addColumn("running_sequence", integer, (c) => c.notNull())
-    .addColumn("board", "text", (c) => c.notNull())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("board", text, (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .execute();
   await table("sessions")
-    .addColumn("serial", "text", (c) => c.primaryKey())
-    .addColumn("sid", "text", (c) => c.notNull())
+    .addColumn("serial", text, (c) => c.primaryKey())
+    .addColumn("sid", text, (c) => c.notNull())
     .addColumn("saved", integer, (c) => c.notNull())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .execute();
   await db.schema
     .createTable("events")
     .addColumn("id", sql`${countingKey}`)
     .addColumn("at_ms", integer, (c) => c.notNull())
-    .addColumn("kind", "text", (c) => c.notNull())
-    .addColumn("serial", "text")
-    .addColumn("rollout_id", "text")
+    .addColumn("kind", text, (c) => c.notNull())
+    .addColumn("serial", text)
+    .addColumn("rollout_id", text)
     .addColumn("sequence", integer)
     .addColumn("code", integer)
-    .addColumn("text", "text", (c) => c.notNull())
-    .addColumn("data", "text", (c) => c.notNull())
+    .addColumn("text", text, (c) => c.notNull())
+    .addColumn("data", text, (c) => c.notNull())
     .execute();
   await table("releases")
     .addColumn("sequence", integer, (c) => c.primaryKey())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .execute();
   await table("blobs")
     .addColumn("kind", integer, (c) => c.notNull())
     .addColumn("sequence", integer, (c) => c.notNull())
-    .addColumn("class_id", "text", (c) => c.notNull())
+    .addColumn("class_id", text, (c) => c.notNull())
     .addColumn("bytes", sql.raw(types.bytes), (c) => c.notNull())
     .addPrimaryKeyConstraint("blobs_key", ["kind", "sequence", "class_id"])
     .execute();
   await table("rollouts")
-    .addColumn("id", "text", (c) => c.primaryKey())
-    .addColumn("status", "text", (c) => c.notNull())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("id", text, (c) => c.primaryKey())
+    .addColumn("status", text, (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .execute();
   await db.schema
     .createTable("vitals")
     .addColumn("id", sql`${countingKey}`)
-    .addColumn("serial", "text", (c) => c.notNull())
+    .addColumn("serial", text, (c) => c.notNull())
     .addColumn("at_ms", integer, (c) => c.notNull())
     .addColumn("sequence", integer, (c) => c.notNull())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .execute();
   await table("certificates")
     .addColumn("index", integer, (c) => c.primaryKey())
-    .addColumn("serial", "text", (c) => c.notNull())
-    .addColumn("previous", "text", (c) => c.notNull().unique())
-    .addColumn("json", "text", (c) => c.notNull())
+    .addColumn("serial", text, (c) => c.notNull())
+    .addColumn("previous", text, (c) => c.notNull().unique())
+    .addColumn("json", text, (c) => c.notNull())
     .execute();
   await table("tokens")
-    .addColumn("id", "text", (c) => c.primaryKey())
-    .addColumn("hash", "text", (c) => c.notNull().unique())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("id", text, (c) => c.primaryKey())
+    .addColumn("hash", text, (c) => c.notNull().unique())
+    .addColumn("document", text, (c) => c.notNull())
     .execute();
   await createIndexes(db);
 }
@@ -162,13 +165,14 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
 
 /** Documents by kind (core/documents.ts). */
 async function createDocuments(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const text = sql.raw(types.text);
   await db.schema
     .createTable("documents")
-    .addColumn("kind", "text", (c) => c.notNull())
-    .addColumn("id", "text", (c) => c.notNull())
-    .addColumn("ref", "text")
+    .addColumn("kind", text, (c) => c.notNull())
+    .addColumn("id", text, (c) => c.notNull())
+    .addColumn("ref", text)
     .addColumn("due_ms", sql.raw(types.integer))
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .addPrimaryKeyConstraint("documents_key", ["kind", "id"])
     .execute();
   for (const column of ["ref", "due_ms"]) {
@@ -182,10 +186,11 @@ async function createDocuments(db: Kysely<Tables>, types: ColumnTypes): Promise<
 
 /** Columns by which silent devices are found. Those in service are due at once: nobody knows yet when they came. */
 async function watchPresence(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const text = sql.raw(types.text);
   const inService = [Lifecycle.Operating, Lifecycle.Maintenance];
   await db.schema
     .alterTable("devices")
-    .addColumn("presence", "text", (c) => c.notNull().defaultTo(""))
+    .addColumn("presence", text, (c) => c.notNull().defaultTo(""))
     .execute();
   await db.schema.alterTable("devices").addColumn("judge_at_ms", sql.raw(types.integer)).execute();
   await db
@@ -204,14 +209,15 @@ async function watchPresence(db: Kysely<Tables>, types: ColumnTypes): Promise<vo
 
 /** Vitals by hour and day, and the indexes by which old rows and young events are found. */
 async function rollUpVitals(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const text = sql.raw(types.text);
   const integer = sql.raw(types.integer);
   await db.schema
     .createTable("vitals_spans")
-    .addColumn("serial", "text", (c) => c.notNull())
-    .addColumn("kind", "text", (c) => c.notNull())
+    .addColumn("serial", text, (c) => c.notNull())
+    .addColumn("kind", text, (c) => c.notNull())
     .addColumn("from_ms", integer, (c) => c.notNull())
     .addColumn("sequence", integer, (c) => c.notNull())
-    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("document", text, (c) => c.notNull())
     .addPrimaryKeyConstraint("vitals_spans_key", ["serial", "kind", "from_ms", "sequence"])
     .execute();
   const wanted: [keyof Tables, string[]][] = [

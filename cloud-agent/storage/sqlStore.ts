@@ -1,50 +1,81 @@
 /** The store over a SQL database. Nothing here knows which one: dialect and column types come from outside. */
-import { type Dialect, Kysely } from "kysely";
+import { Kysely, type Transaction } from "kysely";
 import { AgentCode, AgentError } from "../core/errors.ts";
 import type { EventRecord } from "../core/records.ts";
-import { type ColumnTypes, migrations, type Tables } from "./schema.ts";
+import type { DatabaseKind } from "./database.ts";
+import { migrations, type Tables } from "./schema.ts";
 import { SqlTx } from "./sqlTx.ts";
 import type { Store, Tx } from "./store.ts";
 
 /** Opens the store and brings its schema forward.
- *  @throws AgentError SchemaNewer when a newer agent has written this database */
-export async function openSqlStore(dialect: Dialect, types: ColumnTypes): Promise<Store> {
-  const db = new Kysely<Tables>({ dialect });
+ *  @throws AgentError SchemaNewer when a newer agent has written this database, StoreMoved when its data went elsewhere */
+export async function openSqlStore(kind: DatabaseKind): Promise<Store> {
+  const db = new Kysely<Tables>({ dialect: kind.dialect });
   try {
-    await migrate(db, types);
+    await bringForward(db, kind);
+    await refuseMoved(db, kind.place);
   } catch (cause) {
     await db.destroy();
     throw cause;
   }
-  return new SqlStore(db);
+  return new SqlStore(db, kind);
 }
 
-/** One transaction per step, so that a killed agent goes on where it was. */
-async function migrate(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
-  await db.schema
-    .createTable("meta")
-    .ifNotExists()
-    .addColumn("key", "text", (c) => c.primaryKey())
-    .addColumn("value", "text", (c) => c.notNull())
-    .execute();
+/** Name of the value that says where this database's data went. */
+export const movedTo = "movedTo";
+
+/** Two agents on two copies would use one send counter twice.
+ *  @throws AgentError StoreMoved */
+export async function refuseMoved(db: Kysely<Tables>, place: string): Promise<void> {
   const row = await db
     .selectFrom("meta")
     .select("value")
-    .where("key", "=", "schemaVersion")
+    .where("key", "=", movedTo)
     .executeTakeFirst();
-  const found = Number(row?.value ?? 0);
-  if (found > migrations.length) {
+  if (!row) return;
+  throw new AgentError(
+    AgentCode.StoreMoved,
+    `database ${place}: expected one in use, but its data was moved to ${row.value}`,
+  );
+}
+
+/** One transaction per step, so that a killed agent goes on where it was. */
+export async function bringForward(db: Kysely<Tables>, kind: DatabaseKind): Promise<void> {
+  const { types, begin } = kind;
+  const step = (work: (trx: Transaction<Tables>) => Promise<number>) =>
+    db.transaction().execute(async (trx) => {
+      await begin(trx);
+      return work(trx);
+    });
+  let version = await step(async (trx) => {
+    await trx.schema
+      .createTable("meta")
+      .ifNotExists()
+      .addColumn("key", "text", (c) => c.primaryKey())
+      .addColumn("value", "text", (c) => c.notNull())
+      .execute();
+    return schemaVersion(trx);
+  });
+  if (version > migrations.length) {
     throw new AgentError(
       AgentCode.SchemaNewer,
-      `database: expected schema version ${migrations.length} or lower, found ${found}`,
+      `database: expected schema version ${migrations.length} or lower, found ${version}`,
     );
   }
-  for (let version = found; version < migrations.length; version++) {
-    await db.transaction().execute(async (trx) => {
-      await migrations[version]!(trx, types);
-      await new SqlTx(trx).putMeta("schemaVersion", String(version + 1));
+  while (version < migrations.length) {
+    version = await step(async (trx) => {
+      // Another agent that starts now may have taken this step.
+      const found = await schemaVersion(trx);
+      if (found >= migrations.length) return found;
+      await migrations[found]!(trx, types);
+      await new SqlTx(trx).putMeta("schemaVersion", String(found + 1));
+      return found + 1;
     });
   }
+}
+
+async function schemaVersion(trx: Transaction<Tables>): Promise<number> {
+  return Number((await new SqlTx(trx).meta("schemaVersion")) ?? 0);
 }
 
 class SqlStore implements Store {
@@ -53,18 +84,25 @@ class SqlStore implements Store {
   /** Transactions one after another: a record that was read cannot change before it is written. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(db: Kysely<Tables>) {
+  readonly #kind: DatabaseKind;
+
+  constructor(db: Kysely<Tables>, kind: DatabaseKind) {
     this.#db = db;
+    this.#kind = kind;
   }
 
   tx<T>(fn: (tx: Tx) => Promise<T>): Promise<T> {
     const run = this.#last.then(async () => {
       let appended: EventRecord[] = [];
-      const result = await this.#db.transaction().execute(async (trx) => {
+      const work = this.#db.transaction().execute(async (trx) => {
+        await this.#kind.begin(trx);
         const tx = new SqlTx(trx);
         const value = await fn(tx);
         appended = tx.appended;
         return value;
+      });
+      const result = await work.catch((error) => {
+        throw this.#kind.explain(error);
       });
       if (appended.length > 0) for (const listener of this.#listeners) listener(appended);
       return result;

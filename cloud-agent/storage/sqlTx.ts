@@ -153,7 +153,7 @@ export class SqlTx implements Tx {
       rolloutId: event.rolloutId ?? null,
       sequence: event.sequence ?? null,
       code: event.code ?? null,
-      text: event.text,
+      text: storable(event.text),
       data: event.data ?? {},
     };
     const row = await this.#db
@@ -389,4 +389,11 @@ export class SqlTx implements Tx {
       .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
       .execute();
   }
+}
+
+/** A text that every database takes: PostgreSQL refuses a zero and half a surrogate pair. */
+function storable(text: string): string {
+  return /[\0\ud800-\udfff]/.test(text)
+    ? Buffer.from(text.replaceAll("\0", "\ufffd")).toString()
+    : text;
 }

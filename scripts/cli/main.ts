@@ -13,6 +13,7 @@ const groups: { words: string[]; load: () => Promise<{ register(program: Command
   { words: ["build"], load: () => import("./build/command.ts") },
   { words: ["release"], load: () => import("./release/command.ts") },
   { words: ["rollout"], load: () => import("./rollout/command.ts") },
+  { words: ["agent"], load: () => import("./agent/command.ts") },
   { words: ["gateway"], load: () => import("../gateway/command.ts") },
   { words: ["verify-wipe"], load: () => import("./verify-wipe/command.ts") },
   { words: ["device"], load: () => import("./device/command.ts") },

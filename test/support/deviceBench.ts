@@ -5,13 +5,13 @@ import { decommission } from "../../cloud-agent/core/lifecycle.ts";
 import type { AgentPorts, Image, Offer } from "../../cloud-agent/core/ports.ts";
 import type { DeviceRecord, EventRecord } from "../../cloud-agent/core/records.ts";
 import { type Contact, createContact } from "../../cloud-agent/session/contact.ts";
-import { openSqliteStore } from "../../cloud-agent/storage/sqlite.ts";
 import type { BirthRecord } from "../../firmware/protocol/birth.ts";
 import { type Heard, HostDevice } from "../../firmware/protocol/host/hostDevice.ts";
 import { batchKey, codeHash, deviceKey0, popKey } from "../../firmware/protocol/host/kdf.ts";
 import { makeCode } from "../../firmware/protocol/host/labels.ts";
 import { receiptPublic } from "../../firmware/protocol/host/receipt.ts";
 import { Lifecycle, Suite } from "../../firmware/protocol/messages.ts";
+import { openTestStore } from "./stores.ts";
 
 export const startMs = 1_800_000_000_000;
 export const km = new Uint8Array(32).fill(7);
@@ -56,8 +56,8 @@ export function seededBytes(seed: number): (count: number) => Uint8Array {
 }
 
 /** Opens a bench. @param path of its database; default in memory */
-export async function openDeviceBench(path = ":memory:"): Promise<DeviceBench> {
-  const store = await openSqliteStore({ path, durability: "normal" });
+export async function openDeviceBench(path?: string): Promise<DeviceBench> {
+  const store = await openTestStore(path);
   const quiet = () => undefined;
   const random = { bytes: seededBytes(1) };
   const edge = () => ({ random, nowMs: bench.nowMs });

@@ -99,6 +99,7 @@ describe("RUNBOOK.md", () => {
       km: "0".repeat(64),
       adminToken: "a".repeat(16),
       releaseKeys: "keys",
+      databaseUrl: "postgres://agent@db/fleet",
     };
     const given = samples[name!] ?? value!;
     const config = configFromEnv({ [variable!]: given }) as Record<string, unknown>;

@@ -1,6 +1,9 @@
 /** Refusals of the key, release and certificate commands. */
 
 export type ToolCode =
+  | "BACKUP_DAMAGED"
+  | "BACKUP_EXISTS"
+  | "BACKUP_SOURCE"
   | "BOARD_UNKNOWN"
   | "FILE_WRITE"
   | "LEDGER_LOCKED"
@@ -28,6 +31,7 @@ export type ToolCode =
   | "RELEASE_SIGNED"
   | "RELEASE_DIFFERS"
   | "RELEASE_CHECK"
+  | "STORE_INPUT"
   | "CERTIFICATE_INPUT"
   | "CERTIFICATE_INVALID";
 

@@ -13,6 +13,7 @@ import {
 } from "../../../cloud-agent/platform/config.ts";
 import { createLog } from "../../../cloud-agent/platform/log.ts";
 import { systemRandom } from "../../../cloud-agent/platform/random.ts";
+import { databaseAt } from "../../support/stores.ts";
 import { birthRecord } from "../fixtures.ts";
 
 const adminToken = "an-administrators-token";
@@ -33,7 +34,8 @@ afterEach(async () => {
 const shown: string[] = [];
 async function start(changes: AgentConfigInput = {}): Promise<Agent> {
   const quiet = { logLevel: "silent" as const, mqttHost: "127.0.0.1" };
-  const agent = createAgent(parseConfig({ data, httpPort: 0, mqttPort: 0, ...quiet, ...changes }), {
+  const base = { data, httpPort: 0, mqttPort: 0, ...(await databaseAt(data)) };
+  const agent = createAgent(parseConfig({ ...base, ...quiet, ...changes }), {
     clock: systemClock,
     random: systemRandom,
     log: createLog("silent"),
@@ -121,6 +123,7 @@ describe("an agent", () => {
     const env = {
       ...{ PATH: process.env.PATH, FLEETLING_DATA: data, FLEETLING_ADMIN_TOKEN: adminToken },
       ...{ FLEETLING_HTTP_PORT: "0", FLEETLING_MQTT_PORT: "0", FLEETLING_MQTT_HOST: "127.0.0.1" },
+      DATABASE_URL: (await databaseAt(data)).databaseUrl,
     };
     const child = spawn(process.execPath, ["--import", "tsx", "cloud-agent/main.ts"], { env });
     children.push(child);

@@ -6,8 +6,8 @@ import type { Api, ApiDeps } from "../../../cloud-agent/http/deps.ts";
 import type { Role } from "../../../cloud-agent/http/roles.ts";
 import { buildServer } from "../../../cloud-agent/http/server.ts";
 import { LabOffers } from "../../../cloud-agent/offers.ts";
-import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
+import { openTestStore } from "../../support/stores.ts";
 
 export const startMs = 1_800_000_000_000;
 
@@ -44,7 +44,7 @@ let shared: Promise<Api> | null = null;
 export async function harness(): Promise<Harness> {
   random = 0;
   Object.assign(state, {
-    store: withHistory(await openSqliteStore({ path: ":memory:", durability: "normal" }), {
+    store: withHistory(await openTestStore(), {
       nowMs: () => state.clock.now,
     }),
     clock: { now: startMs },

@@ -26,6 +26,7 @@ import {
   manifestInput,
   releaseKey,
 } from "../../host/suitFixture.ts";
+import { databaseAt } from "../../support/stores.ts";
 import { birthRecord, code, hex } from "../fixtures.ts";
 
 const serial = "SN-0001";
@@ -55,7 +56,8 @@ beforeAll(async () => {
   );
   const ports = { httpPort: 0, mqttPort: 0, mqttHost: "127.0.0.1", tickMs: 20 };
   const releaseGate = "open";
-  agent = createAgent(parseConfig({ data, km: hex(km), adminToken, releaseGate, ...ports }), {
+  const base = { data, km: hex(km), adminToken, ...(await databaseAt(data)) };
+  agent = createAgent(parseConfig({ ...base, releaseGate, ...ports }), {
     clock: systemClock,
     random: systemRandom,
     log: createLog("error"),

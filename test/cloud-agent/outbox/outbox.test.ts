@@ -16,10 +16,10 @@ import { createLogOutput } from "../../../cloud-agent/outputs/log.ts";
 import type { Output } from "../../../cloud-agent/outputs/port.ts";
 import { createSender } from "../../../cloud-agent/outputs/sender.ts";
 import { createWebhook } from "../../../cloud-agent/outputs/webhook.ts";
-import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store, Tx } from "../../../cloud-agent/storage/store.ts";
 import { type HttpReceiver, openHttpReceiver } from "../../support/httpReceiver.ts";
 import { openSmtpServer, type SmtpServer } from "../../support/smtpServer.ts";
+import { openTestStore } from "../../support/stores.ts";
 
 const secret = "a-secret-of-this-output";
 const startMs = 1_800_000_000_000;
@@ -32,7 +32,7 @@ let logged: [unknown, string][];
 let extra: Output[];
 
 beforeEach(async () => {
-  store = await openSqliteStore({ path: ":memory:", durability: "normal" });
+  store = await openTestStore();
   receiver = await openHttpReceiver();
   smtp = await openSmtpServer();
   nowMs = startMs;

@@ -11,9 +11,9 @@ import {
   rollUpNext,
 } from "../../../cloud-agent/core/vitals/roll.ts";
 import { type SpanKind, spanMs } from "../../../cloud-agent/core/vitals/spans.ts";
-import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
 import { createVitalsKeeper } from "../../../cloud-agent/vitalsKeeper.ts";
+import { openTestStore } from "../../support/stores.ts";
 import { birthRecord, deviceRecord } from "../fixtures.ts";
 import { type Harness, harness, problem, startMs } from "../http/harness.ts";
 
@@ -27,7 +27,7 @@ const policy = { rawDays: 7, hourDays: 30, dayDays: 730, rawRowsMax: 1_000_000 }
 
 let store: Store;
 beforeEach(async () => {
-  store = await openSqliteStore({ path: ":memory:", durability: "normal" });
+  store = await openTestStore();
 });
 afterEach(() => store.close());
 
@@ -72,7 +72,7 @@ describe("rolling up", () => {
     const wanted = [await spans("hour"), await spans("day")];
     await store.close();
     for (let done = 0, step = 0; done < 60; step++) {
-      store = await openSqliteStore({ path, durability: "normal" });
+      store = await openTestStore(path);
       if (step === 0) await append(rows);
       const failing = store.tx(async (tx) => {
         await rollUpNext(tx, 5);
