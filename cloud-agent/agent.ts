@@ -12,6 +12,7 @@ import { prudentNowMs } from "./core/presence/listening.ts";
 import { hooksFor } from "./core/provisioning/settings.ts";
 import { challengesSinceS, raiseReservations } from "./core/restore.ts";
 import { rollPauseMs } from "./core/vitals/limits.ts";
+import { addFleetMetrics } from "./fleetMetrics.ts";
 import { withHistory } from "./history.ts";
 import { createToken, hashToken } from "./http/auth.ts";
 import { buildServer } from "./http/server.ts";
@@ -27,6 +28,7 @@ import { readHooks } from "./platform/hookSettings.ts";
 import { watchHost } from "./platform/host.ts";
 import { certificateKey } from "./platform/keys.ts";
 import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/masterKeys.ts";
+import { createMetrics, type Metrics } from "./platform/metrics.ts";
 import { every } from "./platform/timer.ts";
 import { openPresenceWatch, type PresenceWatch } from "./presenceWatch.ts";
 import { createProvisioner, type Provisioner } from "./provisioner.ts";
@@ -101,9 +103,11 @@ interface Parts {
 
 async function startParts(config: AgentConfig, edges: AgentEdges): Promise<Parts> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  const store = withHistory(await openStore(config, edges.log), edges.clock);
+  const metrics = createMetrics();
+  const watched = metrics.watchStore(await openStore(config, edges.log));
+  const store = withHistory(watched, edges.clock);
   try {
-    return await startOver(store, config, edges);
+    return await startOver(store, config, edges, metrics);
   } catch (cause) {
     await store.close();
     throw cause;
@@ -118,7 +122,12 @@ function openStore({ databaseUrl, data, durability }: AgentConfig, log: Log): Pr
   return openPostgresStore({ url: databaseUrl, onError });
 }
 
-async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): Promise<Parts> {
+async function startOver(
+  store: Store,
+  config: AgentConfig,
+  edges: AgentEdges,
+  metrics: Metrics,
+): Promise<Parts> {
   const { clock, random, log } = edges;
   const dataIsNew = (await store.tx((tx) => tx.meta("kmCheck"))) === null;
   const masterKeys = await openMasterKeys(
@@ -151,6 +160,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     steadyMs,
     random,
     log,
+    measured: metrics.message,
     keys: { km: masterKeys.get, activeId: masterKeys.activeId },
     config: {
       mqttPort: config.mqttPort,
@@ -180,6 +190,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     },
     outputs: outputsAbout(alertSettings, "reconciliation"),
   });
+  addFleetMetrics(metrics, store, () => service.gateways());
   let isReady = false;
   const server = await buildServer({
     store,
@@ -202,7 +213,7 @@ async function startOver(store: Store, config: AgentConfig, edges: AgentEdges): 
     reconcile: reconciler,
     hooks: { plan: (event) => hooksFor(hooks, event), run: (id) => provisioner.run(id) },
     certificatePublicKey: hex(certificatePublicKey(signingKey)),
-    nudge,
+    ...{ nudge, metrics },
     isReady: () => isReady,
     every,
   });

@@ -60,6 +60,8 @@ export interface AgentPorts {
   steadyMs?(): number;
   random: Random;
   log: Log;
+  /** told how long each message took, by what it was */
+  measured?(kind: string, ms: number): void;
   keys: {
     /** @returns the 32-byte master key with this id, null when this agent does not hold it */
     km(kmId: number): Uint8Array | null;

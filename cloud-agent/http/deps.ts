@@ -7,6 +7,7 @@ import type { Clock, Log, Random } from "../core/ports.ts";
 import type { HookPlan, SagaEvent } from "../core/provisioning/saga.ts";
 import type { Reconciliation } from "../core/reconcile.ts";
 import type { LabOffers } from "../offers.ts";
+import type { Metrics } from "../platform/metrics.ts";
 import type { Store } from "../storage/store.ts";
 
 /** What the routes need from the rest of the agent. */
@@ -44,6 +45,7 @@ export interface ApiDeps {
     /** looks at the whole fleet now. @param by who asked */
     run(by: string): Promise<Reconciliation>;
   };
+  metrics: Pick<Metrics, "http" | "text" | "contentType">;
   /** something waits for this device */
   nudge(serial: string): void;
   /** false until devices can connect, and while the agent stops */

@@ -10,6 +10,7 @@ export const publicRoutes = new Set(["GET /healthz", "GET /readyz", "GET /openap
 
 /** Roles per route, beside `admin`. */
 export const routeRoles: Record<string, Role[]> = {
+  "GET /metrics": readers,
   "POST /v1/births": ["line"],
   "GET /v1/devices": readers,
   "GET /v1/devices/:serial": readers,

@@ -41,6 +41,10 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     const path = request.url.split("?")[0];
     throw new AgentError(AgentCode.NotFound, `${request.method} ${path}: there is no such route`);
   });
+  app.addHook("onResponse", async (request, reply) => {
+    const route = `${request.method} ${request.routeOptions.url ?? "unknown"}`;
+    deps.metrics.http(route, reply.statusCode, reply.elapsedTime);
+  });
   requireTokens(app, deps);
   // A body that is not sent is an empty one: `POST …/start` alone says all it has to.
   app.addHook("preValidation", async (request) => {

@@ -1,4 +1,5 @@
 import { Code } from "../../firmware/protocol/errors.ts";
+import { Msg } from "../../firmware/protocol/messages.ts";
 import { createEmbeddedBroker } from "../broker/embedded.ts";
 import { type BrokerPort, downTopic, readUpTopic } from "../broker/port.ts";
 import type { AgentPorts, DeviceService } from "../core/ports.ts";
@@ -34,7 +35,11 @@ export function serveBroker(
     const from = readUpTopic(topic);
     if (!from) return;
     const send = (answer: Uint8Array) => broker.publish(downTopic(from), answer);
-    void contact.handle(from.route, from.serial, bytes, send);
+    const begunMs = performance.now();
+    const kind = kindOf(bytes);
+    void contact
+      .handle(from.route, from.serial, bytes, send)
+      .then(() => ports.measured?.(kind, performance.now() - begunMs));
   });
   return {
     async start() {
@@ -53,6 +58,17 @@ export function serveBroker(
       );
     },
   };
+}
+
+const kinds: Partial<Record<number, string>> = {
+  [Msg.Hello]: "hello",
+  [Msg.Prove]: "prove",
+  [Msg.Receipt]: "receipt",
+};
+
+/** What a message says it is; nobody has checked it yet. */
+function kindOf(bytes: Uint8Array): string {
+  return bytes[0] === Msg.Frame ? "frame" : (kinds[bytes[1] ?? -1] ?? "other");
 }
 
 /** A second connection with a right password: a reconnect that was faster than the broker noticed, or a clone. */

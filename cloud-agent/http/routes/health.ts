@@ -3,7 +3,7 @@ import type { Api, ApiDeps } from "../deps.ts";
 
 const status = Type.Object({ status: Type.String() });
 
-/** Liveness, readiness and the API's own description: the routes that need no token. */
+/** Liveness, readiness, the API's own description, which need no token, and figures. */
 export function healthRoutes(app: Api, deps: ApiDeps): void {
   app.get(
     "/healthz",
@@ -28,6 +28,20 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
         );
       if (storeAnswers && deps.isReady()) return { status: "ready" };
       return reply.code(503).send({ status: storeAnswers ? "starting" : "store does not answer" });
+    },
+  );
+  app.get(
+    "/metrics",
+    {
+      schema: {
+        summary: "Figures of agent and fleet, in Prometheus' text format",
+        produces: ["text/plain"],
+        response: { 200: Type.String() },
+      },
+    },
+    async (_request, reply) => {
+      const text = await deps.metrics.text();
+      return reply.type(deps.metrics.contentType).serializer(String).send(text);
     },
   );
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());

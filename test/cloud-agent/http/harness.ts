@@ -6,6 +6,7 @@ import type { Api, ApiDeps } from "../../../cloud-agent/http/deps.ts";
 import type { Role } from "../../../cloud-agent/http/roles.ts";
 import { buildServer } from "../../../cloud-agent/http/server.ts";
 import { LabOffers } from "../../../cloud-agent/offers.ts";
+import { createMetrics } from "../../../cloud-agent/platform/metrics.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
 import { openTestStore } from "../../support/stores.ts";
 
@@ -91,6 +92,7 @@ function deps(): ApiDeps {
     reconcile: { run: (by) => state.reconcile.run(by) },
     hooks: { plan: (event) => state.hooks.plan(event), run: (id) => state.hooks.run(id) },
     certificatePublicKey: "ab".repeat(32),
+    metrics: createMetrics(),
     nudge: (serial) => void state.nudged.push(serial),
     isReady: () => state.ready.now,
     every: () => () => undefined,
@@ -111,9 +113,10 @@ async function call(
     ...(body === undefined ? {} : { payload: body as object }),
   });
   const text = reply.payload;
+  const isJson = String(reply.headers["content-type"]).includes("json");
   return {
     status: reply.statusCode,
-    body: text === "" ? null : JSON.parse(text),
+    body: text === "" ? null : isJson ? JSON.parse(text) : text,
     headers: reply.headers,
   };
 }

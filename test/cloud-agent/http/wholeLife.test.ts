@@ -180,4 +180,11 @@ it("a device lives from birth over claim and update to a certificate that anyone
   expect(chain.map((one) => [one.device.serial, one.destination, one.person.name])).toEqual([
     [serial, "return", "Ann"],
   ]);
+  const headers = { authorization: `Bearer ${adminToken}` };
+  const figures = await (await fetch(`${agent.httpUrl}/metrics`, { headers })).text();
+  for (const kind of ["hello", "prove", "frame", "receipt"])
+    expect(figures).toMatch(
+      new RegExp(`fleetling_message_seconds_count\\{kind="${kind}"\\} [1-9]`),
+    );
+  expect(figures).toMatch(/^fleetling_events_total\{kind="certificateIssued"\} 1$/m);
 }, 20_000);
