@@ -169,7 +169,7 @@ export async function deviceCode(
   { board, texts }: Material,
   mutations: Mutation[] = [],
 ): Promise<string> {
-  const { parts, slotParts, boot0File, runtimeFile } = frameworkSources(board);
+  const { parts, slotParts, boot0File, runtimeFile } = frameworkSources(board, true);
   const tables = {
     parts: texts.table,
     slotParts: placesFromEnd(texts.slotPartBytes),

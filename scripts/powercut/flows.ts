@@ -7,6 +7,7 @@ import {
   hasFailed,
   hasKeySet,
   hasSettings,
+  isAnswered,
   isClaimed,
   isOnTrial,
   isUnderWay,
@@ -34,6 +35,7 @@ export const flowNames = [
   "delta",
   "fallback",
   "baseless",
+  "command",
 ] as const;
 export type FlowName = (typeof flowNames)[number];
 
@@ -57,7 +59,7 @@ const both = [bornSequence, nextSequence];
 const codedFlows: FlowName[] = ["packed", "delta", "fallback", "baseless"];
 
 /** Flows in which no image is taken, left or judged. */
-const fixedFlows: FlowName[] = ["claim", "settings", "transfer", "wipe"];
+const fixedFlows: FlowName[] = ["claim", "settings", "transfer", "wipe", "command"];
 
 /** The flows that a board's plan promises. With one slot there is no image to go back to: the order is refused without a
  *  write. A core that takes updates alone takes plain images; a fixed image is neither taken nor left. */
@@ -110,6 +112,10 @@ export function makeFlows(rig: Rig, wanted: (name: FlowName) => boolean, ground 
     transfer: () => flow(wants(withSettings(), { wipe: "resale", ...wiping }), isClaimed(3), old),
     wipe: () => flow(wants(withSettings(), { wipe: "scrap", ...wiping }), isWiped(material), old),
     recovery: () => flow(damaged(material, offered("gentle")), runs(nextSequence), both),
+    command: () => {
+      const command = { id: 7, told: null, begun: null };
+      return flow(wants(claimed(), { command }), isAnswered, old);
+    },
     keys: () => flow(wants(keyed(), { keys: "now", keysTold: "nothing" }), hasKeySet(3), old),
     keysWith: () => {
       const start = wants(keyed(), { offer: "raising", keys: "later", keysTold: "nothing" });

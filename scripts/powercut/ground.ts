@@ -84,6 +84,8 @@ export const hasSettings =
   ({ peer: { state } }: Bench) =>
     state.checkIn?.settingsRevision === revision;
 
+export const isAnswered = ({ peer: { state } }: Bench) => state.command?.told != null;
+
 /** The new image stands in its slot, and the device has just ended to start into it: at the cable it has restarted into
  *  its core before. */
 export const isOnTrial = ({ sim }: Bench) => sim.reboots > (sim.board.updates === "cable" ? 1 : 0);

@@ -44,6 +44,7 @@ export function judgeStart(measure: Measure, bench: Bench, before: FlashView, sa
   judgeImage(measure, view, before, say);
   judgeState(measure, view, before, say);
   judgeKeySet(measure, view, before, bench.peer.state, say);
+  judgeCommand(view, before, bench.peer.state, say);
   if (!view.wipeStage && !peer.accepts(view.epoch))
     say("lostState", `key epoch ${view.epoch}, which its cloud does not accept`);
   return view;
@@ -119,6 +120,15 @@ function judgeKeySet(
   if (!isWaiting) say("lostState", `key set ${version} was told as taken, and is gone`);
   // The record that confirms brings it into force.
   if (runs >= withSequence) say("lostState", `key set ${version} waits for what is confirmed`);
+}
+
+/** A command that was begun stays on record, and its cloud is told so: it must not run again. */
+function judgeCommand(view: FlashView, before: FlashView, state: PeerState, say: Say) {
+  const { command } = state;
+  if (command && before.command && same(view.command) !== same(before.command))
+    if (view.command?.[0] !== command.id) say("lostState", `command ${command.id} is forgotten`);
+  if (command && view.command?.[0] === command.id)
+    state.command = { ...command, begun: view.command[1] };
 }
 
 /** Judges a device that has gone through its flow to the end in spite of the cuts. */

@@ -9,6 +9,7 @@ import {
   type DeviceMessage,
   decodeDeviceMessage,
   type Fetch,
+  type OrderResult,
 } from "../../firmware/protocol/host/deviceMessages.ts";
 import {
   openFrame,
@@ -59,6 +60,8 @@ export interface PeerState {
   revertTo: number | null;
   settings: [revision: number, values: Record<string, number>] | null;
   wipe: "scrap" | "resale" | null;
+  /** a command of the app: the code that the device answered, and the one that its journal had after a cut */
+  command: { id: number; told: number | null; begun: number | null } | null;
   /** the last check-in since the device was last switched on */
   checkIn: CheckInInfo | null;
   /** hex of the first receipt's body: there must be no other, or its one-time key would be spent twice */
@@ -90,6 +93,7 @@ export const freshPeer = (): PeerState => ({
   revertTo: null,
   settings: null,
   wipe: null,
+  command: null,
   checkIn: null,
   receipt: null,
   faults: [],
@@ -240,6 +244,7 @@ export class Peer {
       this.#contact();
     } else if (message.kind === "fetch") this.#fetched(message);
     else if (message.kind === "event") this.#told(message);
+    else if (message.kind === "orderResult") this.#answered(message);
     else if (message.kind === "commit") {
       const { serial } = this.#material.birth.record;
       const epoch = this.state.grantPending ? this.state.epoch + 1 : this.state.epoch;
@@ -268,6 +273,16 @@ export class Peer {
     if (text !== "keys") return;
     if (code === Code.KeySetTaken) this.state.keysTold = "taken";
     else this.#fault(`key set ${sequence} refused with code ${code}`);
+  }
+
+  /** What was begun before a cut is answered as its record says, and so it did not run again. */
+  #answered({ orderId: id, code }: OrderResult): void {
+    const { command } = this.state;
+    if (command?.id !== id) return;
+    const known = command.told ?? command.begun;
+    if (known !== null && code !== known)
+      this.#fault(`command ${id} answered by ${code} after ${known}`);
+    this.state.command = { ...command, told: code };
   }
 
   get #keySet(): KeySetOffer | null {
@@ -308,6 +323,11 @@ export class Peer {
       this.#say({ kind: "revert", orderId, toSequence: state.revertTo });
     if (state.settings && info.settingsRevision < state.settings[0])
       this.#say({ kind: "settings", revision: state.settings[0], values: state.settings[1] });
+    if (state.command && state.command.told === null) {
+      const untilS = Math.floor(this.#nowMs() / 1000) + 600;
+      const { id } = state.command;
+      this.#say({ kind: "command", orderId: id, untilS, name: "beat", argument: null });
+    }
     if (state.wipe) this.#wipe(state.wipe);
   }
 

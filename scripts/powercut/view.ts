@@ -22,6 +22,8 @@ export interface FlashView {
   isCommitted: boolean;
   settings: [revision: number, values: Record<string, unknown>] | null;
   wipeStage: number;
+  /** the last command that was begun */
+  command: [id: number, code: number, result: unknown] | null;
   hasReceipt: boolean;
   failed: unknown;
   /** bytes of an update that are done by its checkpoint; null = none is under way */
@@ -83,6 +85,7 @@ export function viewOf(board: Board, flash: NorFlash): FlashView {
     isCommitted: key?.[4] === 1,
     settings: j.get(Rec.Settings),
     wipeStage: j.get(Rec.Wipe)?.[0] ?? 0,
+    command: j.get(Rec.Command),
     hasReceipt: j.get(Rec.Receipt) !== null,
     failed: j.get(Rec.Failed),
     downloadBytes: j.get(Rec.Download)?.[5] ?? null,

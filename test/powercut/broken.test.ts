@@ -81,8 +81,8 @@ describe("the sweep sees a design that is broken on purpose", () => {
   });
 
   it("a key set that changes in a record behind the one that confirms its release", async () => {
-    const from = "if (set && set[4] <= s[0]) next[4] = set[0];";
-    const to = "k.put(Rec.Slots, next); if (set && set[4] <= s[0]) next[4] = set[0];";
+    const from = "if (set && set[4]! <= s[0]) next[4]++;";
+    const to = `k.put(Rec.Slots, next); ${from}`;
     const broken = { file: "core/parts/state.ts", from, to };
     const found = await caught("keysWith", [broken]);
     expect(found).toContain("lostState: key set 3 waits for what is confirmed");
@@ -93,6 +93,13 @@ describe("the sweep sees a design that is broken on purpose", () => {
     const broken = { file: "runtime/parts/keys.ts", from, to: "const type = Rec.KeySetA;" };
     const found = await caught("keys", [broken]);
     expect([...found].some((text) => /^lostState: key set \[2,1,"/.test(text))).toBe(true);
+  });
+
+  it("a command that is begun again although its record says that it was", async () => {
+    const from = "if (id !== told[0]) {";
+    const to = "if (id !== told[0] || told[1] === Code.CommandRan) {";
+    const found = await caught("command", [{ file: "runtime/parts/command.ts", from, to }]);
+    expect(found).toContain("lostState: its cloud heard: command 7 answered by 0 after 155");
   });
 
   it("a page that is trusted because it looks blank", async () => {
