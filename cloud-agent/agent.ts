@@ -29,7 +29,7 @@ import { watchHost } from "./platform/host.ts";
 import { certificateKey } from "./platform/keys.ts";
 import { type MasterKeys, masterKeyCheck, openMasterKeys } from "./platform/masterKeys.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
-import { every } from "./platform/timer.ts";
+import { breathe, every } from "./platform/timer.ts";
 import { openPresenceWatch, type PresenceWatch } from "./presenceWatch.ts";
 import { createProvisioner, type Provisioner } from "./provisioner.ts";
 import { createReconciler, type Reconciler } from "./reconciler.ts";
@@ -189,6 +189,7 @@ async function startOver(
       inactiveDays: config.reconcileInactiveDays,
     },
     outputs: outputsAbout(alertSettings, "reconciliation"),
+    breathe,
   });
   addFleetMetrics(metrics, store, () => service.gateways());
   let isReady = false;

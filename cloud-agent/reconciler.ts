@@ -37,13 +37,15 @@ export function createReconciler(deps: {
   settings: ReconcileSettings;
   /** names of the outputs that are about reconciliation */
   outputs: readonly string[];
+  /** lets others have their turn between two pages */
+  breathe(): Promise<void>;
 }): Reconciler {
   const { store, clock, log, settings } = deps;
   let running: Promise<Reconciliation> | null = null;
   /** local day that needs no look into the store any more */
   let doneDay: number | null = null;
 
-  /** One short transaction per page: check-ins come in between. */
+  /** One short transaction per page, and a breath: check-ins come in between. */
   async function look(by: string, day: number | null): Promise<Reconciliation> {
     const { inactiveDays } = settings;
     const report = newReconciliation({ atMs: clock.nowMs(), by, inactiveDays });
@@ -53,6 +55,7 @@ export function createReconciler(deps: {
       addDevices(report, page);
       if (page.length < devicesPerReadMax) break;
       after = page.at(-1)!.serial;
+      await deps.breathe();
     }
     await store.tx(async (tx) => {
       const edge = { steadyMs: deps.steadyMs(), wallMs: clock.nowMs(), outputs: deps.outputs };

@@ -20,3 +20,8 @@ export function every(pauseMs: number, work: () => void | Promise<void>): () => 
     return running;
   };
 }
+
+/** Lets everything that has come in meanwhile have its turn: transactions of SQLite alone never do. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newSaga } from "../../cloud-agent/core/provisioning/saga.ts";
 import { saveSaga } from "../../cloud-agent/core/provisioning/store.ts";
+import { breathe } from "../../cloud-agent/platform/timer.ts";
 import { createReconciler } from "../../cloud-agent/reconciler.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { birthRecord, code, deviceRecord } from "../cloud-agent/fixtures.ts";
@@ -144,7 +145,7 @@ describe("a command for the agent", () => {
       await tx.putDevice(deviceRecord("SN-0001", { ...serving, entitlement: gold }));
       await tx.putDevice(deviceRecord("SN-0002", { ...serving, lastSeenMs: startMs }));
     });
-    const edge = { clock: { nowMs: () => startMs }, steadyMs: () => startMs, outputs: [] };
+    const edge = { clock: { nowMs: () => startMs }, steadyMs: () => startMs, outputs: [], breathe };
     const quiet = () => undefined;
     const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const settings = { hour: 3, zone: "UTC", inactiveDays: 30 };

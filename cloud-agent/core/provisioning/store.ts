@@ -31,7 +31,8 @@ export async function saveSaga(
   const { id, serial: ref } = saga;
   if (nextCall(saga)) {
     await tx.documents.delete(endedSagas, id);
-    const dueMs = now.steadyMs + (pauseMs ?? 0);
+    // At once also for an agent that was killed: its listening clock goes on at the last note, which is before this.
+    const dueMs = pauseMs === null ? 0 : now.steadyMs + pauseMs;
     await tx.documents.put(openSagas, { id, ref, dueMs, value: saga });
     return saga;
   }

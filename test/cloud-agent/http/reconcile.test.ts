@@ -13,6 +13,7 @@ import {
 } from "../../../cloud-agent/core/reconcile.ts";
 import type { DeviceRecord } from "../../../cloud-agent/core/records.ts";
 import { parseConfig } from "../../../cloud-agent/platform/config.ts";
+import { breathe } from "../../../cloud-agent/platform/timer.ts";
 import { createReconciler, type ReconcileSettings } from "../../../cloud-agent/reconciler.ts";
 import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
@@ -41,7 +42,7 @@ const reconciler = (changes: Partial<ReconcileSettings> = {}, over = store) =>
     ...{ store: over, clock: { nowMs: () => nowMs }, steadyMs: () => nowMs },
     log: { debug: note, info: note, warn: note, error: note },
     settings: { hour: 3, zone: "UTC", inactiveDays: 30, ...changes },
-    outputs: ["books"],
+    ...{ outputs: ["books"], breathe },
   });
 const put = (devices: DeviceRecord[], over = store) =>
   over.tx(async (tx) => {
@@ -109,6 +110,19 @@ describe("a reconciliation", () => {
       ...{ serial: "SN-1300", account: "acme", plan: null, untilMs: null },
       ...{ lastSeenMs: startMs, why: "none" },
     });
+  });
+  it("lets others have their turn between two pages", async () => {
+    await put(Array.from({ length: 1001 }, (_, n) => inService(`SN-${1000 + n}`)));
+    let turns = 0;
+    let isOver = false;
+    const others = () => {
+      turns++;
+      if (!isOver) setImmediate(others);
+    };
+    setImmediate(others);
+    await reconciler().run("ann");
+    isOver = true;
+    expect(turns).toBeGreaterThanOrEqual(2);
   });
   it("is kept, told once to each output and in the log, and replaces the oldest of sixty", async () => {
     await put([inService("SN-1", { entitlement: gold }), inService("SN-2")]);

@@ -138,6 +138,8 @@ describe("a claim with hooks", () => {
     },
   );
   it("gives a hook without an answer up in time, and takes back what it may have done", async () => {
+    await world.close();
+    world = await openWorld([shop, law, { ...map, timeoutS: 1 }]);
     world.answers["/map"] = "none";
     const reply = await world.claim();
     expect(reply.status).toBe(202);
@@ -161,7 +163,7 @@ describe("a claim with hooks", () => {
     };
     expect((await world.claim()).body.detail).toContain("hook law vetoed it: status 403");
     expect((await device()).lifecycle).toBe(1);
-    for (let ms = 0; ms <= undoGiveUpMs; ms += 3_600_000) await world.later(3_600_000);
+    for (let ms = 0; ms <= undoGiveUpMs; ms += 43_200_000) await world.later(43_200_000);
     const [stuck] = await world.sagas("?state=stuck");
     expect(stuck).toMatchObject({ id, hooks: [{ undo: "failed", error: "status 500" }, {}, {}] });
     expect(await kinds()).toContain("hookFailed");

@@ -3,12 +3,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { waitingEntries } from "../../../cloud-agent/core/outbox/outbox.ts";
 import { deviceRecord } from "../fixtures.ts";
 import { startMs } from "../http/harness.ts";
-import { law, map, openWorld, serial, shop, type World } from "./world.ts";
+import { type HookInput, law, map, openWorld, serial, shop, type World } from "./world.ts";
 
 let world: World;
 afterEach(() => world.close());
 
-async function open(...hooks: { name: string }[]): Promise<void> {
+async function open(...hooks: HookInput[]): Promise<void> {
   world = await openWorld(hooks);
   const device = deviceRecord(serial, { lifecycle: 3, epoch: 1, account: "acme" });
   await world.api.store.tx((tx) => tx.putDevice(device));

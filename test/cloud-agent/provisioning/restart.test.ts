@@ -1,4 +1,5 @@
 /** Agents that end in the middle of their calls, and devices whose claim is held meanwhile. */
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +20,7 @@ import { openSqliteStore } from "../../../cloud-agent/storage/sqlite.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
 import { kinds, openDeviceBench } from "../../support/deviceBench.ts";
 import { type HttpReceiver, openHttpReceiver } from "../../support/httpReceiver.ts";
-import { code, deviceRecord } from "../fixtures.ts";
+import { birthRecord, code, deviceRecord } from "../fixtures.ts";
 import { allEvents, hooksAt, law, map, secret, serial, shop } from "./world.ts";
 
 const startMs = 1_800_000_000_000;
@@ -132,53 +133,79 @@ describe("a device whose claim is held", () => {
 });
 
 describe("a whole agent", () => {
+  const adminToken = "an-administrators-token";
   let agent: Agent;
-  afterEach(() => agent.stop());
-  const start = async (hooks: object[]) => {
-    const file = join(data, "hooks.json");
-    writeFileSync(file, JSON.stringify({ hooks }));
-    const given = { data, hooks: file, httpPort: 0, mqttPort: 0, mqttHost: "127.0.0.1" };
+  let child: ChildProcess;
+  let hooks = "";
+  beforeEach(() => {
+    const url = (path: string) => receiver.url.replace("/hook", path);
+    const secretFile = join(data, "secret");
+    writeFileSync(secretFile, `${secret}\n`);
+    const both = [
+      { name: "fast", url: url("/fast"), secretFile, on: allEvents },
+      { name: "slow", url: url("/slow"), secret, on: allEvents, timeoutS: 30 },
+    ];
+    hooks = join(data, "hooks.json");
+    writeFileSync(hooks, JSON.stringify({ hooks: both }));
+  });
+  afterEach(async () => {
+    child.kill("SIGKILL");
+    await agent?.stop();
+  });
+  const start = async () => {
+    const given = { data, hooks, httpPort: 0, mqttPort: 0, mqttHost: "127.0.0.1" };
     const fast = { durability: "normal" as const, logLevel: "silent" as const, tickMs: 20 };
-    const adminToken = "an-administrators-token";
     agent = createAgent(parseConfig({ ...given, ...fast, adminToken }), {
       ...{ clock: systemClock, random: systemRandom, log: createLog("silent") },
       showAdminToken: quiet,
     });
     await agent.start();
   };
-  it("that is stopped while a hook does not answer calls it again at its next start", async () => {
-    receiver.answer = ({ path }) => (path === "/slow" ? "none" : { status: 200 });
-    writeFileSync(join(data, "secret"), `${secret}\n`);
-    const url = (path: string) => receiver.url.replace("/hook", path);
-    const hooks = [
-      { name: "fast", url: url("/fast"), secretFile: join(data, "secret"), on: allEvents },
-      { name: "slow", url: url("/slow"), secret, on: allEvents, timeoutS: 30 },
-    ];
-    await start(hooks);
-    await agent.store.tx((tx) => tx.putDevice(deviceRecord(serial)));
-    const asked = fetch(`${agent.httpUrl}/v1/claims`, {
+  const post = (url: string, path: string, body: object) =>
+    fetch(url + path, {
       method: "POST",
-      headers: {
-        authorization: "Bearer an-administrators-token",
-        "content-type": "application/json",
-      },
-      body: JSON.stringify({ serial, code, account: "acme" }),
+      headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
     });
-    while (receiver.received.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
-    const stopped = agent.stop();
-    const reply = await asked;
-    expect([reply.status, ((await reply.json()) as { account: string }).account]).toEqual([
-      ...[202, "acme"],
-    ]);
-    await stopped;
+  async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  it("that is killed, and then stopped, while a hook does not answer calls it again under its key", async () => {
+    receiver.answer = ({ path }) => (path === "/slow" ? "none" : { status: 200 });
+    const env = {
+      ...{ PATH: process.env.PATH, FLEETLING_DATA: data, FLEETLING_ADMIN_TOKEN: adminToken },
+      ...{ FLEETLING_HTTP_PORT: "0", FLEETLING_MQTT_PORT: "0", FLEETLING_MQTT_HOST: "127.0.0.1" },
+      FLEETLING_HOOKS: hooks,
+    };
+    child = spawn(process.execPath, ["--import", "tsx", "cloud-agent/main.ts"], { env });
+    let text = "";
+    for await (const part of child.stdout!) {
+      text += part;
+      if (text.includes('"msg":"agent runs"')) break;
+    }
+    const url = /"httpUrl":"([^"]+)"/.exec(text)![1]!;
+    await post(url, "/v1/births", birthRecord(serial));
+    const asked = post(url, "/v1/claims", { serial, code, account: "acme" });
+    const failed = expect(asked).rejects.toThrow();
+    await until(() => receiver.received.length === 2);
+    child.kill("SIGKILL");
+    await failed;
+
+    await start();
+    await until(() => receiver.received.length === 3);
+    const stoppedMs = Date.now();
+    await agent.stop();
+    expect(Date.now() - stoppedMs).toBeLessThan(10_000);
+
     receiver.answer = null;
-    await start(hooks);
+    await start();
     const device = () => agent.store.tx((tx) => tx.device(serial));
-    while ((await device())!.provisioning) await new Promise((resolve) => setTimeout(resolve, 10));
-    const [fast, slow, again] = keys();
-    expect([keys().length, fast!.slice(-5), again]).toEqual([3, "-fast", slow]);
+    await until(async () => (await device())!.provisioning === null);
+    const [fast, ...slow] = keys();
+    expect([fast!.slice(-5), slow.length, new Set(slow).size]).toEqual(["-fast", 3, 1]);
     expect((await device())!.claimIntentUntilMs).toBeGreaterThan(Date.now());
-  }, 30_000);
+  }, 60_000);
 });
 
 describe("the hooks file", () => {

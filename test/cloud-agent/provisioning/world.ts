@@ -1,5 +1,9 @@
 /** An API with hooks that are called over real HTTP, in virtual time. */
-import { hooksFor, parseHooks } from "../../../cloud-agent/core/provisioning/settings.ts";
+import {
+  type HookSettings,
+  hooksFor,
+  parseHooks,
+} from "../../../cloud-agent/core/provisioning/settings.ts";
 import { createHookCaller, type Hook, type HookCaller } from "../../../cloud-agent/outputs/hook.ts";
 import { createProvisioner, type Provisioner } from "../../../cloud-agent/provisioner.ts";
 import { type HttpReceiver, openHttpReceiver, type Received } from "../../support/httpReceiver.ts";
@@ -9,6 +13,8 @@ import { type Harness, harness, type Reply } from "../http/harness.ts";
 export const serial = "SN-0001";
 export const secret = "a-secret-of-this-hook";
 export const allEvents = ["claim", "transfer", "decommission"];
+
+export type HookInput = { name: string } & Partial<HookSettings>;
 
 export interface World {
   api: Harness;
@@ -32,9 +38,9 @@ export const shop = { name: "shop", compensate: true };
 export const law = { name: "law", mayVeto: true };
 export const map = { name: "map", compensate: true };
 
-export function hooksAt(url: string, hooks: { name: string }[]): Hook[] {
+export function hooksAt(url: string, hooks: HookInput[]): Hook[] {
   const filled = hooks.map((one) => ({
-    ...{ url: url.replace("/hook", `/${one.name}`), secret, on: allEvents, timeoutS: 1 },
+    ...{ url: url.replace("/hook", `/${one.name}`), secret, on: allEvents, timeoutS: 30 },
     ...one,
   }));
   return parseHooks({ hooks: filled }).map((hook) => ({ ...hook, secret }));
@@ -42,7 +48,7 @@ export function hooksAt(url: string, hooks: { name: string }[]): Hook[] {
 
 /** @param wrap changes how calls are made */
 export async function openWorld(
-  hooks: { name: string }[],
+  hooks: HookInput[],
   wrap = (caller: HookCaller) => caller,
 ): Promise<World> {
   const api = await harness();
