@@ -13,6 +13,7 @@ export const enum AgentCode {
   NotFound = 603,
   RequestTooLarge = 604,
   Internal = 605,
+  LastAdministrator = 606,
   BirthDiffers = 610,
   DeviceNotOperating = 611,
   WipeAlreadyOrdered = 612,
@@ -206,6 +207,11 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "Internal",
     status: 500,
     next: "Look for the request id in the agent's log.",
+  },
+  [AgentCode.LastAdministrator]: {
+    name: "LastAdministrator",
+    status: 409,
+    next: "Make another administrator's token first: fleetling token new --role admin --name NAME.",
   },
   [AgentCode.BirthDiffers]: {
     name: "BirthDiffers",

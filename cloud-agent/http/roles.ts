@@ -70,6 +70,8 @@ export const routeRoles: Record<string, Role[]> = {
   "GET /v1/summary": readers,
   "POST /v1/tokens": [],
   "GET /v1/tokens": [],
+  "DELETE /v1/tokens/:id": [],
+  "GET /v1/audit": [],
   "GET /v1/products": readers,
   "GET /v1/products/:model": readers,
   "PUT /v1/products/:model": ["releaser"],

@@ -4,10 +4,12 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify from "fastify";
 import { AgentCode, AgentError } from "../core/errors.ts";
 import { bodyBytesMax } from "../core/limits.ts";
+import { auditChanges } from "./audit.ts";
 import { requireTokens } from "./auth.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { errorHandler } from "./problems.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { claimRoutes } from "./routes/claims.ts";
 import { consentRoutes } from "./routes/consents.ts";
 import { deviceRoutes } from "./routes/devices.ts";
@@ -46,6 +48,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     deps.metrics.http(route, reply.statusCode, reply.elapsedTime);
   });
   requireTokens(app, deps);
+  auditChanges(app, deps);
   // A body that is not sent is an empty one: `POST …/start` alone says all it has to.
   app.addHook("preValidation", async (request) => {
     if (request.method !== "GET" && request.body == null) request.body = {};
@@ -63,6 +66,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     eventRoutes,
     summaryRoutes,
     tokenRoutes,
+    auditRoutes,
     productRoutes,
     qualityRoutes,
     vitalsRoutes,

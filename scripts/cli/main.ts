@@ -24,6 +24,8 @@ const groups: { words: string[]; load: () => Promise<{ register(program: Command
   { words: ["reconcile"], load: () => import("./reconcile/command.ts") },
   { words: ["product"], load: () => import("./product/command.ts") },
   { words: ["quality", "hold", "rma"], load: () => import("./quality/command.ts") },
+  { words: ["token"], load: () => import("./token/command.ts") },
+  { words: ["audit"], load: () => import("./audit/command.ts") },
   { words: ["rehearse"], load: () => import("./rehearse/command.ts") },
 ];
 

@@ -1,5 +1,7 @@
 import { Type } from "typebox";
-import { createToken } from "../auth.ts";
+import { AgentCode, AgentError } from "../../core/errors.ts";
+import type { TokenRecord } from "../../core/records.ts";
+import { createToken, person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import { failures, role, token } from "../schemas.ts";
 
@@ -34,6 +36,40 @@ export function tokenRoutes(app: Api, deps: ApiDeps): void {
         ),
       );
       return reply.code(201).send({ ...made.record, token: made.token });
+    },
+  );
+  app.delete(
+    "/v1/tokens/:id",
+    {
+      schema: {
+        summary: "End a token now; its record stays",
+        params: Type.Object({ id: Type.String({ pattern: "^[A-Za-z0-9]{1,32}$" }) }),
+        response: { 200: token, ...failures },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const nowMs = deps.clock.nowMs();
+      const isOver = ({ expiresMs }: TokenRecord) => expiresMs !== null && expiresMs <= nowMs;
+      return deps.store.tx(async (tx) => {
+        const all = await tx.tokens();
+        const found = all.find((one) => one.id === id);
+        if (!found)
+          throw new AgentError(AgentCode.NotFound, `token ${id}: not known to this agent`);
+        if (isOver(found)) return found;
+        const others = all.filter((one) => one.role === "admin" && one !== found && !isOver(one));
+        if (found.role === "admin" && others.length === 0)
+          throw new AgentError(
+            AgentCode.LastAdministrator,
+            `token ${id}: expected another administrator's beside it, found none`,
+          );
+        const ended = { ...found, expiresMs: nowMs };
+        await tx.putToken(ended);
+        const { role, name } = found;
+        const text = `The token of ${name} with role ${role} was revoked by ${person(request)}.`;
+        await tx.appendEvent({ kind: "tokenRevoked", text, data: { id, role, name } }, nowMs);
+        return ended;
+      });
     },
   );
   app.get(
