@@ -50,7 +50,7 @@ const called = ({ name }: CommandRecord) => (name === null ? "the log" : `comman
 
 /** Gives a command to a device.
  *  @param request.name null: to tell its log
- *  @throws AgentError those of needOperating, CommandsFull */
+ *  @throws AgentError those of needOperating, CommandUnknown, CommandsFull */
 export async function orderCommand(
   tx: Tx,
   request: {
@@ -63,9 +63,23 @@ export async function orderCommand(
   nowMs: number,
 ): Promise<CommandRecord> {
   const device = await needOperating(tx, request.serial);
+  if (request.name !== null) await checkDeclared(tx, device, request.name);
   const placed = await place(tx, device, request, nowMs);
   await tx.putDevice(placed.device);
   return placed.command;
+}
+
+/** Holds a name against what the image that runs declares. Where that is not known, the device alone decides. */
+async function checkDeclared(tx: Tx, device: DeviceRecord, name: string): Promise<void> {
+  const { serial, runningSequence } = device;
+  const release = await tx.release(runningSequence);
+  const image = release?.images.find(({ classId }) => classId === device.birth.classId);
+  if (!image?.commands || image.commands.includes(name)) return;
+  const declared = image.commands.join(", ") || "none";
+  throw new AgentError(
+    Code.CommandUnknown,
+    `device ${serial}: release ${runningSequence} declares commands ${declared}, got ${name}`,
+  );
 }
 
 /** A start that began by a crash is asked at its first contact what it knows of that, but not more often than once an hour.

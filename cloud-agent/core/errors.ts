@@ -144,6 +144,11 @@ export const errorKinds: Record<number, ErrorKind> = {
     status: 422,
     next: "Set a value within the declared range or choices; the detail shows them.",
   },
+  [Code.CommandUnknown]: {
+    name: "CommandUnknown",
+    status: 422,
+    next: "Read the release's declared commands at /v1/releases/{sequence}.",
+  },
   [Code.ManifestMalformed]: manifest("ManifestMalformed"),
   [Code.ManifestTooLarge]: manifest("ManifestTooLarge"),
   [Code.ManifestOutsideProfile]: manifest("ManifestOutsideProfile"),

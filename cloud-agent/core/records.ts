@@ -184,6 +184,8 @@ export interface ReleaseImage {
   envelopeBytes: number;
   /** the app's declared settings; absent where the release file told none */
   settings?: DeclaredSettings;
+  /** names of the app's commands; absent where the release file told none */
+  commands?: string[];
   /** digest (hex) of the names that its build kept for the next one, as the release file tells it */
   names?: string;
   /** kids (hex) of the keys that signed it */

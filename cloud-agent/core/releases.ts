@@ -29,6 +29,8 @@ export interface SentImage extends Image {
   digest?: string;
   /** the app's declared settings */
   settings?: unknown;
+  /** names of the app's commands */
+  commands?: string[];
   /** digest (hex) of the names for the next build */
   names?: string;
   /** envelope of the same image with a downgrade ticket */
@@ -202,6 +204,7 @@ function checkImage(image: SentImage, request: PublishRequest, keys: ReleaseKeys
     floor: manifest.floor,
     envelopeBytes: image.envelope.length,
     settings: checkSettings(image),
+    commands: image.commands,
     names: image.names,
     signedBy: manifest.signedBy.map(hex),
     keySetFrom: keySetFrom(manifest.signedBy, keys),

@@ -234,6 +234,7 @@ export const release = Type.Object({
         }),
       ),
       settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      commands: Type.Optional(Type.Array(Type.String())),
       names: Type.Optional(
         Type.String({ description: "digest of the names the next build keeps" }),
       ),

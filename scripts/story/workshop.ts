@@ -118,6 +118,7 @@ export class Workshop {
         board: board.id,
         ...productIds(vendorDomain, model, board.id),
         settings: firmware.settings,
+        commands: firmware.commands,
         text: new Uint8Array(Buffer.from(firmware.imageText, "latin1")),
       })),
     };

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { readBuildFolder } from "../../scripts/cli/release/buildFolder.ts";
 import { sourceTree } from "./support.ts";
 
 const bin = fileURLToPath(new URL("../../scripts/cli/bin.mjs", import.meta.url));
@@ -38,12 +39,13 @@ test("build works from any folder, writes its files and prints bytes against bud
 }, 120_000);
 
 test("build --json --pretokenise prints one object and packs the image", async () => {
-  const dir = sourceTree({ "app.ts": app });
+  const dir = sourceTree({ "app.ts": `${app}export const commands = { ring() {} };\n` });
   const args = ["build", "app.ts", "-b", "esp32", "-o", "out", "--json", "--pretokenise"];
   const run = await fleetling(dir, ...args);
   expect(run.err).toBe("");
   const report = JSON.parse(run.out);
-  expect(report.pretokenised).toBe(true);
+  expect(report).toMatchObject({ pretokenised: true, commands: ["ring"] });
+  expect(readBuildFolder(join(dir, "out"))).toMatchObject({ commands: ["ring"] });
   expect(readFileSync(join(dir, "out/image.js")).some((byte) => byte > 0x7e)).toBe(true);
 }, 120_000);
 

@@ -1,6 +1,7 @@
 import { Type } from "typebox";
+import { settingNamePattern } from "../../../firmware/protocol/host/settings.ts";
 import { personCharsMax, reasonCharsMax } from "../../../firmware/protocol/host/words.ts";
-import { envelopeBytesMax, settingsMax } from "../../../firmware/protocol/limits.ts";
+import { commandsMax, envelopeBytesMax, settingsMax } from "../../../firmware/protocol/limits.ts";
 import { AgentCode, AgentError } from "../../core/errors.ts";
 import { imagesPerReleaseMax, payloadBytesMax, releaseBodyBytesMax } from "../../core/limits.ts";
 import { acceptReleaseKeys } from "../../core/releaseKeys.ts";
@@ -61,6 +62,11 @@ const publishBody = Type.Object(
           digest: Type.Optional(hex(32)),
           settings: Type.Optional(
             Type.Record(Type.String(), Type.Unknown(), { maxProperties: settingsMax }),
+          ),
+          commands: Type.Optional(
+            Type.Array(Type.String({ pattern: settingNamePattern.source }), {
+              ...{ maxItems: commandsMax, uniqueItems: true },
+            }),
           ),
           names: Type.Optional(hex(32)),
           envelope: base64(envelopeBytesMax),

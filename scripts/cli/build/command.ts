@@ -66,7 +66,7 @@ export function register(program: Command): void {
 
 /** Writes a build's files. Texts are written a byte per character. */
 export function writeFirmware(firmware: Firmware, dir: string, pretokenised: boolean): object {
-  const { core, board, digest, imageText, sizes, settings } = firmware;
+  const { core, board, digest, imageText, sizes, settings, commands } = firmware;
   const names = `${JSON.stringify(firmware.kept, null, 1)}\n`;
   const report = {
     board,
@@ -76,6 +76,7 @@ export function writeFirmware(firmware: Firmware, dir: string, pretokenised: boo
     pretokenised,
     sizes,
     settings,
+    commands,
     parts: core.parts,
   };
   const files = {

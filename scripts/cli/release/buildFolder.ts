@@ -11,6 +11,8 @@ export interface BuildFolder {
   /** id of a board file */
   board: string;
   settings?: DeclaredSettings;
+  /** names of the app's commands; absent in builds from before there were any */
+  commands?: string[];
   /** bytes of the image text */
   text: Uint8Array;
   /** bytes of the framework's function in the image, where the report tells them */
@@ -27,7 +29,7 @@ export function readBuildFolder(dir: string): BuildFolder {
     if (!existsSync(path)) throw refuse(dir, "build.json and image.js", `no ${path}`);
   }
   const report = readReport(reportPath);
-  const { board, settings, digest, names: namesToldDigest } = report;
+  const { board, settings, commands, digest, names: namesToldDigest } = report;
   const id = typeof board === "string" ? board : board?.id;
   if (typeof id !== "string") throw refuse(reportPath, "the board's id", "none");
   const text = new Uint8Array(readFileSync(imagePath));
@@ -37,12 +39,13 @@ export function readBuildFolder(dir: string): BuildFolder {
   }
   const names = readNamesFile(join(dir, "names.json"), namesToldDigest);
   const runtimeBytes = report.sizes?.find(({ name }) => name === "framework/runtime")?.bytes;
-  return { dir, board: id, settings, text, runtimeBytes, names };
+  return { dir, board: id, settings, commands, text, runtimeBytes, names };
 }
 
 interface Report {
   board?: string | { id?: string };
   settings?: DeclaredSettings;
+  commands?: string[];
   digest?: string;
   names?: string;
   sizes?: { name: string; bytes: number }[];

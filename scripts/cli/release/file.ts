@@ -17,6 +17,7 @@ const image = z.strictObject({
   classId: hex(16),
   digest: hex(32),
   settings: z.record(z.string(), z.unknown()).optional(),
+  commands: z.array(z.string()).optional(),
   /** digest of the names that the next build keeps: `names/BOARD-DIGEST.json` beside the file */
   names: hex(32).optional(),
   envelope: base64,

@@ -72,8 +72,8 @@ export function releaseInput(builds: BuildFolder[], flags: Flags): ReleaseInput 
     text === undefined ? undefined : integer(name, text, least, uint16Max);
   return {
     keysDir: flags.keys,
-    images: builds.map(({ board, settings, text, names }) => ({
-      ...{ board, settings, text, names },
+    images: builds.map(({ board, settings, commands, text, names }) => ({
+      ...{ board, settings, commands, text, names },
       ...productIds(flags.vendor, flags.model, board),
     })),
     sequence: integer("--sequence", flags.sequence, 1, uint32Max),

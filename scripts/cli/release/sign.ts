@@ -28,6 +28,8 @@ export interface ReleaseInput extends ManifestText {
     text: Uint8Array;
     /** the app's declared settings, from build.json; they travel beside what is signed */
     settings?: DeclaredSettings;
+    /** names of the app's commands, likewise */
+    commands?: string[];
     /** names of its build, for the next one; they are kept beside the release file */
     names?: { text: string; digest: string };
     /** least and greatest interpreter version; default the release's */
@@ -105,6 +107,7 @@ export function releaseFile(input: ReleaseInput, signed: SignedRelease): Release
     ...{ sequence, floor, version, type, notes, mustPass, unchecked },
     images: signed.images.map(({ board, classId, digest, envelope, payload }, index) => ({
       ...{ board, classId, digest, settings: input.images[index]!.settings },
+      commands: input.images[index]!.commands,
       names: input.images[index]!.names?.digest,
       ...{ envelope: base64Of(envelope), payload: base64Of(payload) },
     })),

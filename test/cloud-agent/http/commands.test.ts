@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { nextCommand, takeCommandResult } from "../../../cloud-agent/core/commands.ts";
 import { Code } from "../../../firmware/protocol/errors.ts";
 import { birthRecord, deviceRecord } from "../fixtures.ts";
+import { releaseOf } from "../rollout/fleet.ts";
 import { type Harness, harness } from "./harness.ts";
 
 const serial = "SN-0001";
@@ -84,6 +85,31 @@ describe("a command", () => {
     const reply = await api.call("POST", url, body);
     expect([reply.status, reply.body.name]).toEqual([409, name]);
     expect(api.nudged).toEqual([]);
+  });
+
+  it("of a name that the running release does not declare is refused, with the names that it does", async () => {
+    await put(serial, { runningSequence: 7 });
+    const { classId } = deviceRecord(serial).birth;
+    const release = (commands: string[] | undefined) => {
+      const [image] = releaseOf().images;
+      const images = [{ ...image!, classId, commands }];
+      return api.store.tx((tx) => tx.putRelease({ ...releaseOf(), sequence: 7, images }));
+    };
+    await release(["dim", "light"]);
+    const reply = await api.call("POST", url, body);
+    expect([reply.status, reply.body.name, reply.body.detail]).toEqual([
+      ...[422, "CommandUnknown"],
+      `device ${serial}: release 7 declares commands dim, light, got identify`,
+    ]);
+    expect((await api.call("POST", url, { ...body, name: "dim" })).status).toBe(202);
+    await release([]);
+    expect((await api.call("POST", url, body)).body.detail).toMatch(/declares commands none/);
+    expect((await api.call("POST", `/v1/devices/${serial}/logs`, { expiresS: 60 })).status).toBe(
+      202,
+    );
+    // A release file from before commands tells none: the device decides.
+    await release(undefined);
+    expect((await api.call("POST", url, body)).status).toBe(202);
   });
 
   it("is refused, as its list is, for an unknown device", async () => {

@@ -35,6 +35,7 @@ beforeAll(() => {
     images: ["puckjs", "esp32"].map((board) => ({
       board,
       ...productIds("example.com", "sensor-1", board),
+      commands: ["identify"],
       text: image,
     })),
   };
@@ -56,7 +57,9 @@ describe("a release file", () => {
     expect(reply.status).toBe(201);
     expect(reply.body).toMatchObject({ sequence: 7, version: "1.4.2", type: "security" });
     const told = file().images.map(({ board, classId, digest }) => ({ board, classId, digest }));
-    expect(reply.body.images).toMatchObject(told);
+    expect(reply.body.images).toMatchObject(
+      told.map((one) => ({ ...one, commands: ["identify"] })),
+    );
   });
 
   it("by a key that the newest key set left out is refused, one by its successor is held back until devices know it", async () => {
