@@ -73,7 +73,7 @@ export async function endErasure(
     ...{ account: null, entitlement: null, consent: null },
     ...{ group: null, site: null, tags: [] },
     ...{ lastFailed: null, refused: null, download: null, wantedSettings: null },
-    settingsRefused: {},
+    ...{ settingsRefused: {}, latestVitals: undefined },
     commands: device.commands && { open: 0, lastId: device.commands.lastId },
   });
   // The blank record has left a snapshot of its own; the one before it still told where the device was.

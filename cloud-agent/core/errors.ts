@@ -42,6 +42,9 @@ export const enum AgentCode {
   HooksInvalid = 638,
   ProvisioningStateWrong = 639,
   LabOnly = 640,
+  FilterInvalid = 641,
+  FilterUnknown = 642,
+  FilterInUse = 643,
   SchemaNewer = 650,
   ConfigInvalid = 651,
   KeyFileInvalid = 652,
@@ -272,6 +275,21 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "LabOnly",
     status: 403,
     next: "This route exists only on an agent that was started with FLEETLING_LAB=true.",
+  },
+  [AgentCode.FilterInvalid]: {
+    name: "FilterInvalid",
+    status: 422,
+    next: "Correct the column that the detail names; fleetling filter fields lists all fields.",
+  },
+  [AgentCode.FilterUnknown]: {
+    name: "FilterUnknown",
+    status: 404,
+    next: "List the saved filters with fleetling filter list.",
+  },
+  [AgentCode.FilterInUse]: {
+    name: "FilterInUse",
+    status: 409,
+    next: "Wait until the rollout that the detail names has ended, or abort it.",
   },
   [AgentCode.SchemaNewer]: {
     name: "SchemaNewer",

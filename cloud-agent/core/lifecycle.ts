@@ -4,6 +4,7 @@ import { Lifecycle, WipeMode } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { type BillingEdge, stopBilling } from "./billing.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { tagsMax } from "./limits.ts";
 import { endOwnership } from "./ownership.ts";
 import type { Random } from "./ports.ts";
 import type { DeviceRecord } from "./records.ts";
@@ -145,6 +146,9 @@ export interface Labels {
   group?: string | null;
   site?: string | null;
   tags?: string[];
+  /** beside those that it has, or that `tags` gives */
+  addTags?: string[];
+  removeTags?: string[];
   /** IANA name or "+02:00": its nights and windows are there */
   timeZone?: string | null;
   /** seconds between check-ins that the device is asked to keep */
@@ -166,7 +170,14 @@ export async function relabel(
       `device ${device.serial}: expected a time zone like Europe/Berlin or +02:00, got "${timeZone}"`,
     );
   }
-  const labelled: DeviceRecord = { ...device, ...request.labels };
+  const { addTags = [], removeTags = [], ...given } = request.labels;
+  const tags = [...new Set([...(given.tags ?? device.tags), ...addTags])];
+  const kept = tags.filter((tag) => !removeTags.includes(tag));
+  if (kept.length > tagsMax) {
+    const found = `expected at most ${tagsMax} tags, got ${kept.length}`;
+    throw new AgentError(AgentCode.RequestInvalid, `device ${device.serial}: ${found}`);
+  }
+  const labelled: DeviceRecord = { ...device, ...given, tags: kept };
   await tx.putDevice(labelled);
   await tx.appendEvent(
     {

@@ -25,6 +25,8 @@ export const leaseToldMax = 1_000;
 /** Body of every other request; 1,000 told ranges are at most 55 kB. */
 export const bodyBytesMax = 64 * 1024;
 
+/** Tags of one device. */
+export const tagsMax = 16;
 /** Devices of one read of the fleet: about 4 ms, so that check-ins in between do not wait. */
 export const devicesPerReadMax = 500;
 /** Vitals rows per device that a step looks at: a day of one check-in a minute. */

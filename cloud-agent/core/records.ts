@@ -57,6 +57,8 @@ export interface DeviceRecord {
   settingsRevision: number;
   /** codes of settings that the device did not take, by name */
   settingsRefused?: Record<string, number>;
+  /** newest value of each vital and metric ("m." + name) that it told under the release it runs; absent before the first */
+  latestVitals?: Record<string, number>;
   /** what it should have; sent while the reported revision is lower */
   wantedSettings?: { revision: number; values: Record<string, number | string | boolean> } | null;
   /** version of the key set in force, as it reports; absent before its first check-in */

@@ -3,6 +3,7 @@ import { Code } from "../../firmware/protocol/errors.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
+import { resolveSaved } from "./filter/saved.ts";
 import { type Edge, newOrderId } from "./lifecycle.ts";
 import { devicesPerReadMax } from "./limits.ts";
 import { needRelease } from "./releases.ts";
@@ -48,7 +49,7 @@ export interface AppliedStep {
 /** Writes a draft for a release that can still be brought out.
  *  @param request.policy JSON from outside; `author` is the caller where it is not given
  *  @param request.approvalsMin the agent's own least; omitted: as the policy says
- *  @throws AgentError RolloutPolicyInvalid, ApproverIsAuthor, ReleaseNotFound, ImagePoisoned */
+ *  @throws AgentError RolloutPolicyInvalid, ApproverIsAuthor, ReleaseNotFound, ImagePoisoned, FilterUnknown */
 export async function createRollout(
   tx: Tx,
   request: { policy: Record<string, unknown>; person: string; approvalsMin?: number },
@@ -56,7 +57,7 @@ export async function createRollout(
 ): Promise<RolloutRecord> {
   const written = parsePolicy({ author: request.person, ...request.policy });
   const release = await needRelease(tx, written.sequence);
-  const fast = inEmergency(written, release);
+  const fast = inEmergency(await resolveSaved(tx, written), release);
   const approvals = Math.max(fast.approvals ?? 0, request.approvalsMin ?? 0);
   const policy = { ...fast, approvals };
   if (release.poisonedMs !== null) {

@@ -80,6 +80,11 @@ export const device = Type.Object({
       ),
     }),
   ),
+  latestVitals: Type.Optional(
+    Type.Record(Type.String(), Type.Number(), {
+      description: "newest value of each vital under the release it runs",
+    }),
+  ),
   isSunset: Type.Boolean({ description: "true: it goes on alone by order, and comes once a day" }),
   fieldMinutesLeft: orNull(
     Type.Integer({

@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { flagNamePattern, settingNamePattern } from "../../firmware/protocol/host/settings.ts";
 import { settingsMax, settingTextCharsMax } from "../../firmware/protocol/limits.ts";
-import { pageRowsDefault, pageRowsMax } from "../core/limits.ts";
+import { pageRowsDefault, pageRowsMax, tagsMax } from "../core/limits.ts";
 import type { RolloutPolicy } from "../core/rollout/types.ts";
 
 const closed = { additionalProperties: false };
@@ -136,7 +136,9 @@ export const labelsBody = Type.Object(
   {
     group: Type.Optional(orNull(text(64))),
     site: Type.Optional(orNull(text(64))),
-    tags: Type.Optional(Type.Array(text(64), { maxItems: 16, uniqueItems: true })),
+    tags: Type.Optional(Type.Array(text(64), { maxItems: tagsMax, uniqueItems: true })),
+    addTags: Type.Optional(Type.Array(text(64), { maxItems: tagsMax, uniqueItems: true })),
+    removeTags: Type.Optional(Type.Array(text(64), { maxItems: tagsMax, uniqueItems: true })),
     timeZone: Type.Optional(
       orNull(Type.String({ maxLength: 64, description: "Europe/Berlin, or +02:00" })),
     ),

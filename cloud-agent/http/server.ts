@@ -14,6 +14,7 @@ import { claimRoutes } from "./routes/claims.ts";
 import { consentRoutes } from "./routes/consents.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { filterRoutes } from "./routes/filters.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { labRoutes } from "./routes/lab.ts";
 import { leaseRoutes } from "./routes/leases.ts";
@@ -58,6 +59,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     healthRoutes,
     claimRoutes,
     deviceRoutes,
+    filterRoutes,
     releaseRoutes,
     reportRoutes,
     leaseRoutes,

@@ -1,18 +1,7 @@
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import { lifecycleNames } from "../core/lifecycleNames.ts";
 import { presenceOf } from "../core/presence/presence.ts";
 import type { DeviceRecord } from "../core/records.ts";
-
-/** One word per lifecycle, the same on every screen. */
-export const lifecycleNames: Record<number, string> = {
-  [Lifecycle.Unknown]: "unknown",
-  [Lifecycle.Released]: "released",
-  [Lifecycle.ClaimPending]: "claimPending",
-  [Lifecycle.Operating]: "operating",
-  [Lifecycle.Transfer]: "transfer",
-  [Lifecycle.Wiping]: "wiping",
-  [Lifecycle.Retired]: "retired",
-  [Lifecycle.Maintenance]: "maintenance",
-};
 
 /** A device as people see it. The schema's serialiser leaves out every field it does not name. */
 export function deviceView(device: DeviceRecord, steadyMs: number) {

@@ -1,6 +1,7 @@
 import { Code } from "../../firmware/protocol/errors.ts";
 import type { CheckIn, CheckInInfo } from "../../firmware/protocol/host/deviceMessages.ts";
 import { SlotState } from "../../firmware/protocol/messages.ts";
+import { latestVitalsMax } from "../core/filter/limits.ts";
 import { nextKeySet, noteKeySetOffer } from "../core/keySets.ts";
 import type { DeviceOrder, DeviceRecord, NewEvent } from "../core/records.ts";
 import { hex, type Step } from "./context.ts";
@@ -32,7 +33,8 @@ export async function takeCheckIn(
       "vitals that are not [min, max, last] were left out",
     );
   }
-  const known = withFacts(device, checkIn.info, incoming.nowMs);
+  const facts = withFacts(device, checkIn.info, incoming.nowMs);
+  const known = { ...facts, latestVitals: latestOf(device, facts, checkIn.values) };
   const keySet = await nextKeySet(tx, known);
   const told = keySet ? await noteKeySetOffer(tx, known, keySet, incoming.nowMs) : known;
   // Its first contact after a key set is for the key set alone: a device fetches one thing at a time.
@@ -206,6 +208,24 @@ function withFacts(device: DeviceRecord, info: CheckInInfo, nowMs: number): Devi
     ...(isTaken ? { deferred: null } : {}),
     download: info.download,
   };
+}
+
+/** Newest values for whoever asks for devices by them. Another release may measure something else. */
+function latestOf(
+  before: DeviceRecord,
+  { runningSequence }: DeviceRecord,
+  told: CheckIn["values"],
+): Record<string, number> | undefined {
+  const isSame = before.runningSequence === runningSequence;
+  const latest = isSame ? { ...before.latestVitals } : {};
+  for (const [name, values] of Object.entries(told)) {
+    const last = values.at(-1);
+    if (last !== undefined) latest[name] = last;
+  }
+  const names = Object.keys(latest);
+  if (names.length === 0) return undefined;
+  for (const name of names.slice(latestVitalsMax)) delete latest[name];
+  return latest;
 }
 
 /** An order whose ORDER-RESULT was lost is done when the device tells its effect. */

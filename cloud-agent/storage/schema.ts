@@ -4,6 +4,7 @@
 import type { Generated } from "kysely";
 import { type Kysely, sql } from "kysely";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
+import type { DeviceRecord } from "../core/records.ts";
 
 export interface Tables {
   meta: { key: string; value: string };
@@ -16,6 +17,11 @@ export interface Tables {
     presence: Generated<string>;
     /** when its silence is judged (listening clock); null for never */
     judge_at_ms: Generated<number | null>;
+    model: Generated<string>;
+    batch: Generated<string>;
+    site: Generated<string | null>;
+    group_name: Generated<string | null>;
+    account: Generated<string | null>;
     document: string;
   };
   sessions: { serial: string; sid: string; saved: number; document: string };
@@ -73,7 +79,10 @@ export interface ColumnTypes {
 type Migration = (db: Kysely<Tables>, types: ColumnTypes) => Promise<void>;
 
 /** Applied in order, never edited once released: version n is the first n of these. */
-export const migrations: Migration[] = [createTables, createDocuments, watchPresence, rollUpVitals];
+export const migrations: Migration[] = [
+  ...[createTables, createDocuments, watchPresence, rollUpVitals],
+  ...[findByLabels],
+];
 
 async function createTables(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
   const text = sql.raw(types.text);
@@ -230,6 +239,46 @@ async function rollUpVitals(db: Kysely<Tables>, types: ColumnTypes): Promise<voi
       .createIndex(`${table}_by_${columns.join("_")}`)
       .on(table)
       .columns(columns)
+      .execute();
+  }
+}
+
+/** Columns by which filters find devices; a device in the table is written once more from its document. */
+async function findByLabels(db: Kysely<Tables>): Promise<void> {
+  for (const column of ["model", "batch"] as const) {
+    await db.schema
+      .alterTable("devices")
+      .addColumn(column, "text", (c) => c.notNull().defaultTo(""))
+      .execute();
+  }
+  for (const column of ["site", "group_name", "account"] as const) {
+    await db.schema.alterTable("devices").addColumn(column, "text").execute();
+  }
+  for (let after = ""; ; ) {
+    const rows = await db
+      .selectFrom("devices")
+      .select(["serial", "document"])
+      .where("serial", ">", after)
+      .orderBy("serial")
+      .limit(500)
+      .execute();
+    for (const { serial, document } of rows) {
+      const { birth, site, group, account } = JSON.parse(document) as DeviceRecord;
+      await db
+        .updateTable("devices")
+        .set({ model: birth.model, batch: birth.batch, site, group_name: group, account })
+        .where("serial", "=", serial)
+        .execute();
+    }
+    if (rows.length < 500) break;
+    after = rows.at(-1)!.serial;
+  }
+  const names = ["model", "batch", "site", "group_name", "account", "board", "running_sequence"];
+  for (const column of names) {
+    await db.schema
+      .createIndex(`devices_by_${column}`)
+      .on("devices")
+      .columns([column, "serial"])
       .execute();
   }
 }

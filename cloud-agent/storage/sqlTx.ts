@@ -1,5 +1,4 @@
 import type { Transaction } from "kysely";
-import { isWatched, judgeAtMs } from "../core/presence/presence.ts";
 import type {
   CertificateRecord,
   DeviceRecord,
@@ -13,6 +12,7 @@ import type {
 import type { RolloutRecord } from "../core/rollout/types.ts";
 import { eraseRows } from "./eraseRows.ts";
 import type { Tables } from "./schema.ts";
+import { SqlDevices } from "./sqlDevices.ts";
 import { SqlDocuments } from "./sqlDocuments.ts";
 import {
   certificate,
@@ -37,67 +37,33 @@ export class SqlTx implements Tx {
   readonly documents: SqlDocuments;
   readonly spans: SqlSpans;
   readonly #db: Transaction<Tables>;
+  readonly #devices: SqlDevices;
 
   constructor(db: Transaction<Tables>) {
     this.#db = db;
+    this.#devices = new SqlDevices(db);
     this.documents = new SqlDocuments(db);
     this.spans = new SqlSpans(db);
   }
 
-  async device(serial: string): Promise<DeviceRecord | null> {
-    const query = this.#db.selectFrom("devices").select("document").where("serial", "=", serial);
-    return document(await query.executeTakeFirst());
+  device(serial: string): Promise<DeviceRecord | null> {
+    return this.#devices.get(serial);
   }
 
-  async putDevice(device: DeviceRecord): Promise<void> {
-    const columns = {
-      lifecycle: device.lifecycle,
-      running_sequence: device.runningSequence,
-      board: device.birth.board,
-      presence: isWatched(device) ? (device.presence?.isOffline ? "offline" : "online") : "",
-      judge_at_ms: judgeAtMs(device),
-      document: JSON.stringify(device),
-    };
-    await this.#db
-      .insertInto("devices")
-      .values({ serial: device.serial, ...columns })
-      .onConflict((conflict) => conflict.column("serial").doUpdateSet(columns))
-      .execute();
+  putDevice(device: DeviceRecord): Promise<void> {
+    return this.#devices.put(device);
   }
 
-  async devices(page: Parameters<Tx["devices"]>[0]): Promise<DeviceRecord[]> {
-    let query = this.#db
-      .selectFrom("devices")
-      .select("document")
-      .orderBy("serial")
-      .limit(page.limit);
-    if (page.after !== undefined) query = query.where("serial", ">", page.after);
-    if (page.lifecycle !== undefined) query = query.where("lifecycle", "=", page.lifecycle);
-    if (page.presence !== undefined) query = query.where("presence", "=", page.presence);
-    return documents(await query.execute());
+  devices(page: Parameters<Tx["devices"]>[0]): Promise<DeviceRecord[]> {
+    return this.#devices.page(page);
   }
 
-  async devicesToJudge(steadyMs: number, limit: number): Promise<DeviceRecord[]> {
-    const query = this.#db
-      .selectFrom("devices")
-      .select("document")
-      .where("judge_at_ms", "<=", steadyMs)
-      .orderBy("judge_at_ms")
-      .limit(limit);
-    return documents(await query.execute());
+  devicesToJudge(steadyMs: number, limit: number): Promise<DeviceRecord[]> {
+    return this.#devices.toJudge(steadyMs, limit);
   }
 
-  async countDevices(
-    by: "lifecycle" | "runningSequence" | "board" | "presence" = "lifecycle",
-  ): Promise<Record<string, number>> {
-    const column = by === "runningSequence" ? "running_sequence" : by;
-    const rows = await this.#db
-      .selectFrom("devices")
-      .select((e) => [e.ref(column).as("value"), e.fn.countAll().as("count")])
-      .groupBy(column)
-      .orderBy(column)
-      .execute();
-    return Object.fromEntries(rows.map((row) => [String(row.value), Number(row.count)]));
+  countDevices(by?: Parameters<Tx["countDevices"]>[0]): Promise<Record<string, number>> {
+    return this.#devices.count(by);
   }
 
   async session(serial: string): Promise<SessionRecord | null> {

@@ -1,4 +1,5 @@
 import type { Documents } from "../core/documents.ts";
+import type { ColumnFilter } from "../core/filter/types.ts";
 import type {
   CertificateRecord,
   DeviceRecord,
@@ -36,6 +37,8 @@ export interface Tx {
     limit: number;
     lifecycle?: number;
     presence?: "online" | "offline";
+    /** of each column one of the values */
+    where?: ColumnFilter;
   }): Promise<DeviceRecord[]>;
   /** Devices whose silence is to be judged by this time of the listening clock, the longest overdue first. */
   devicesToJudge(steadyMs: number, limit: number): Promise<DeviceRecord[]>;

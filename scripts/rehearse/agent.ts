@@ -100,7 +100,7 @@ export class Agent {
       const at = index++;
       if (this.#told[at] === device) continue;
       this.#told[at] = device;
-      const facts = factsOf(device);
+      const { record: _, ...facts } = factsOf(device);
       const text = JSON.stringify({ ...facts, lastSeenMs: 0 });
       if (this.#toldText[at] === text) {
         seen[0].push(at);

@@ -46,7 +46,7 @@ export async function explain(
   const facts = factsOf(device);
   const next = nextFor(facts, rollouts, releases, atMs);
   const meant = rollouts.filter(
-    ({ policy, status }) => status !== "draft" && isTargeted(policy.target, facts),
+    (rollout) => rollout.status !== "draft" && isTargeted(rollout, facts, atMs),
   );
   const highest = Math.max(0, ...meant.map(({ policy }) => policy.sequence));
   const sequence = request.sequence ?? (highest === 0 ? null : highest);

@@ -71,5 +71,13 @@ export function deviceAt(
   lastSeenMs: number | null,
 ): DeviceRecord {
   const blank = { timeZone: null, keySetVersion: undefined, refusedMs: null, deferred: null };
-  return { ...device, ...blank, penalty: null, ...snapshot.device, lastSeenMs };
+  // Vitals of then are in their own rows; those of now would answer for another time.
+  return {
+    ...device,
+    ...blank,
+    latestVitals: undefined,
+    penalty: null,
+    ...snapshot.device,
+    lastSeenMs,
+  };
 }

@@ -56,7 +56,7 @@ export function assignWaves(
   const picks = ranked.filter((entry) => entry.boardRank < picksPerBoard);
   picks.sort((left, right) => left.boardRank - right.boardRank);
   const rest = ranked.filter((entry) => entry.boardRank >= picksPerBoard);
-  const held = holdBackOf(policy, ranked, picksPerBoard);
+  const held = holdBackOf(policy, ranked, picksPerBoard, nowMs);
   const order = [...picks, ...rest.filter((entry) => !held.has(entry.device.serial))];
   const last = policy.waves.length - 1;
   const assigned: Record<string, number> = {};
@@ -66,7 +66,7 @@ export function assignWaves(
     const { size } = wave;
     if ("filter" in size) {
       for (const { device } of ranked) {
-        if (matches(size.filter, device)) assigned[device.serial] ??= index;
+        if (matches(size.filter, device, nowMs)) assigned[device.serial] ??= index;
       }
     }
     for (let at = 0; at < order.length; at++) {
@@ -89,13 +89,16 @@ export function waveForNewcomer(
   record: RolloutRecord,
   device: DeviceFacts,
   isNewBoard: boolean,
+  nowMs: number,
 ): number {
   if (isNewBoard && record.wave === 0) return 0;
   const { waves, salt } = record.policy;
   const last = waves.length - 1;
   const percent = stablePlace(device.serial, salt) * 100;
   const own = waves.findIndex(({ size }) =>
-    "filter" in size ? matches(size.filter, device) : "percent" in size && percent < size.percent,
+    "filter" in size
+      ? matches(size.filter, device, nowMs)
+      : "percent" in size && percent < size.percent,
   );
   return Math.min(last, Math.max(record.wave + 1, own < 0 ? last : own));
 }
@@ -103,7 +106,8 @@ export function waveForNewcomer(
 function rank(policy: RolloutPolicy, devices: DeviceFacts[], nowMs: number): Ranked[] {
   // A canary wave by filter holds every board kind too: of a board, its own devices are picked first.
   const first = policy.waves[0]!.size;
-  const isFirst = (device: DeviceFacts) => "filter" in first && matches(first.filter, device);
+  const isFirst = (device: DeviceFacts) =>
+    "filter" in first && matches(first.filter, device, nowMs);
   const ranked = devices.map((device) => ({
     device,
     place: stablePlace(device.serial, policy.salt),
@@ -128,10 +132,15 @@ function rank(policy: RolloutPolicy, devices: DeviceFacts[], nowMs: number): Ran
 
 /** Takes the share from the far end of each board's reachable devices: they have vitals to compare with, and growing
  *  waves meet them last. */
-function holdBackOf(policy: RolloutPolicy, ranked: Ranked[], picksPerBoard: number): Set<string> {
+function holdBackOf(
+  policy: RolloutPolicy,
+  ranked: Ranked[],
+  picksPerBoard: number,
+  nowMs: number,
+): Set<string> {
   const held = new Set<string>();
   const filters = policy.waves.flatMap(({ size }) => ("filter" in size ? [size.filter] : []));
-  const isNamed = ({ device }: Ranked) => filters.some((filter) => matches(filter, device));
+  const isNamed = ({ device }: Ranked) => filters.some((filter) => matches(filter, device, nowMs));
   if (policy.holdBackShare === 0 || policy.waves.length < 2) return held;
   const byBoard = new Map<string, Ranked[]>();
   for (const entry of ranked) {

@@ -75,7 +75,7 @@ export function nextFor(
   nowMs: number,
 ): Next {
   const own = rollouts
-    .filter((rollout) => isTargeted(rollout.policy.target, device))
+    .filter((rollout) => isTargeted(rollout, device, nowMs))
     .sort(
       (left, right) =>
         right.policy.sequence - left.policy.sequence ||

@@ -1,12 +1,15 @@
 import { Lifecycle } from "../../../firmware/protocol/messages.ts";
 import { isFixed } from "../boards.ts";
+import { matchesText } from "../filter/evaluate.ts";
+import type { Subject } from "../filter/types.ts";
 import type { DeviceRecord, ReleaseImage, ReleaseRecord } from "../records.ts";
 import type { DeviceFilter } from "./policyTypes.ts";
-import type { DeviceFacts } from "./types.ts";
+import type { DeviceFacts, RolloutRecord } from "./types.ts";
 
 /** Takes out of a device record what rollouts read. Pure. */
 export function factsOf(device: DeviceRecord): DeviceFacts {
   return {
+    record: device,
     serial: device.serial,
     lifecycle: device.lifecycle,
     group: device.group,
@@ -39,22 +42,46 @@ export function factsOf(device: DeviceRecord): DeviceFacts {
 }
 
 /** Tells whether a rollout is meant for a device. Wiping and retired devices are never in a target, so they leave every
- *  count the moment they are decommissioned. Pure. */
-export function isTargeted(target: DeviceFilter, device: DeviceFacts): boolean {
+ *  count the moment they are decommissioned. What a device reports decides only whether it comes in: one that was given a
+ *  wave stays, or every device would leave `release < 12` by being updated to 12. Pure. */
+export function isTargeted(
+  { policy, assigned }: Pick<RolloutRecord, "policy" | "assigned">,
+  device: DeviceFacts,
+  nowMs: number,
+): boolean {
   if (device.lifecycle === Lifecycle.Wiping || device.lifecycle === Lifecycle.Retired) return false;
-  return matches(target, device);
+  const isMember = assigned[device.serial] !== undefined;
+  return matches(policy.target, device, nowMs, isMember ? "unknown" : "known");
 }
 
-/** Tells whether a device matches in every field that is given. Pure. */
-export function matches(filter: DeviceFilter, device: DeviceFacts): boolean {
-  const { models, boards, groups, tags, sites, serials } = filter;
+/** Tells whether a device matches in every field that is given.
+ *  @param reports "unknown": what devices report is left open and excludes nobody. Pure. */
+export function matches(
+  filter: DeviceFilter,
+  device: DeviceFacts,
+  nowMs: number,
+  reports: "known" | "unknown" = "known",
+): boolean {
+  const { models, boards, groups, tags, sites, serials, where, saved, savedWhere } = filter;
   if (models !== undefined && !models.includes(device.model)) return false;
   if (boards !== undefined && !boards.includes(device.board)) return false;
   if (groups !== undefined && (device.group === null || !groups.includes(device.group)))
     return false;
   if (sites !== undefined && (!device.site || !sites.includes(device.site))) return false;
   if (tags !== undefined && !tags.some((tag) => device.tags.includes(tag))) return false;
-  return serials === undefined || serials.includes(device.serial);
+  if (serials !== undefined && !serials.includes(device.serial)) return false;
+  if (where === undefined && saved === undefined) return true;
+  // Nobody knows what a name means that was never looked up: it means no device.
+  if (saved !== undefined && savedWhere === undefined) return false;
+  const subject = subjectOf(device);
+  return [where, savedWhere].every(
+    (text) => text === undefined || matchesText(text, subject, nowMs, reports) !== false,
+  );
+}
+
+function subjectOf(device: DeviceFacts): Subject {
+  const { record, model, board, classId, maintenance: _, ...rest } = device;
+  return record ?? { ...rest, birth: { model, board, classId } };
 }
 
 /** Image of a release for a device's class.

@@ -51,6 +51,11 @@ export function validatePolicy(policy: RolloutPolicy, release: ReleaseRecord, no
       `target.boards: release ${release.sequence} has no image for ${missing.join(", ")}; it has ${list}`,
     );
   }
+  const filters = policy.waves.flatMap(({ size }) => ("filter" in size ? [size.filter] : []));
+  for (const { saved, savedWhere } of [policy.target, ...filters]) {
+    if (saved === undefined || savedWhere !== undefined) continue;
+    refuse(`saved: filter ${saved} is known to an agent only; write its text as where`);
+  }
   if (policy.deadlineMs !== null && policy.deadlineMs <= nowMs) {
     refuse(`deadlineMs: expected a time to come, got ${new Date(policy.deadlineMs).toISOString()}`);
   }

@@ -11,6 +11,12 @@ export interface DeviceFilter {
   tags?: string[];
   sites?: string[];
   serials?: string[];
+  /** expression (core/filter): labels, and what devices report */
+  where?: string;
+  /** name of a saved filter */
+  saved?: string;
+  /** its text when the draft was written, which is what counts; never given by a person */
+  savedWhere?: string;
 }
 
 export interface RolloutPolicy {

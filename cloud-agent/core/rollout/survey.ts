@@ -55,8 +55,8 @@ export interface Survey {
  *  counts each wave. Devices that left the target are simply not met, so they leave every denominator. Pure;
  *  O(devices). */
 export function survey(record: RolloutRecord, view: RolloutView, nowMs: number): Survey {
-  const targeted = view.devices.filter((device) => isTargeted(record.policy.target, device));
-  const current = withNewcomers(record, view, targeted);
+  const targeted = view.devices.filter((device) => isTargeted(record, device, nowMs));
+  const current = withNewcomers(record, view, targeted, nowMs);
   const progress = current.progress ?? {};
   const changed: Record<string, DeviceProgress> = {};
   const seen: Survey = {
@@ -189,6 +189,7 @@ function withNewcomers(
   record: RolloutRecord,
   view: RolloutView,
   targeted: DeviceFacts[],
+  nowMs: number,
 ): RolloutRecord {
   const fresh = targeted.filter(
     (device) =>
@@ -199,7 +200,7 @@ function withNewcomers(
   const known = targeted.filter((device) => assigned[device.serial] !== undefined);
   const boards = new Set(known.map((device) => device.board));
   for (const device of fresh) {
-    assigned[device.serial] = waveForNewcomer(record, device, !boards.has(device.board));
+    assigned[device.serial] = waveForNewcomer(record, device, !boards.has(device.board), nowMs);
     boards.add(device.board);
   }
   return { ...record, assigned };
@@ -212,7 +213,7 @@ export function assignAtStart(
   nowMs: number,
 ): RolloutRecord {
   const devices = view.devices.filter(
-    (device) => isTargeted(record.policy.target, device) && imageFor(view.release, device) !== null,
+    (device) => isTargeted(record, device, nowMs) && imageFor(view.release, device) !== null,
   );
   return { ...record, ...assignWaves(record.policy, devices, nowMs) };
 }

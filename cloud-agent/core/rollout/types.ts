@@ -107,6 +107,8 @@ export interface DeviceFacts
     | "poison"
     | "fieldMinutesLeft"
   > {
+  /** the record they were taken from, for filters by expression; omitted: an expression sees only what stands here */
+  record?: DeviceRecord;
   model: string;
   board: string;
   classId: string;

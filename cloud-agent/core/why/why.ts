@@ -49,7 +49,7 @@ export function whyNotUpdated(
   facts.push(...presentFacts(known, own, nowMs));
   if (device.isFrozen) facts.push({ atMs: null, text: frozenText });
   if (release === null) return { answer: `Release ${sequence} is not published.`, facts };
-  const targeting = own.filter((rollout) => isTargeted(rollout.policy.target, known));
+  const targeting = own.filter((rollout) => isTargeted(rollout, known, nowMs));
   if (targeting.length === 0) {
     const answer =
       own.length === 0

@@ -1,5 +1,7 @@
 import { Type } from "typebox";
 import { WipeMode } from "../../../firmware/protocol/messages.ts";
+import { whereCharsMax } from "../../core/filter/limits.ts";
+import { exprOf } from "../../core/filter/saved.ts";
 import { needDevice, orderRevert, relabel } from "../../core/lifecycle.ts";
 import { pageRowsDefault } from "../../core/limits.ts";
 import { requestDecommission } from "../../core/provisioning/book.ts";
@@ -39,6 +41,12 @@ const devicesQuery = Type.Object(
     ...pageQuery.properties,
     lifecycle: Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
     presence: Type.Optional(Type.Union([Type.Literal("online"), Type.Literal("offline")])),
+    filter: Type.Optional(
+      Type.String({
+        ...{ minLength: 1, maxLength: whereCharsMax },
+        description: "name of a saved filter, or an expression: release < 12 and board = puckjs",
+      }),
+    ),
     ...{ site: word, group: word, tag: word, account: word, gateway: word },
     ...{ model: word, board: word, batch: word, sequence: Type.Optional(uint32()) },
   },
@@ -75,7 +83,10 @@ function readRoutes(app: Api, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { devices, next } = await findDevices(deps.store, request.query);
+      const { filter, ...query } = request.query;
+      const expr = filter && (await deps.store.tx((tx) => exprOf(tx, filter)));
+      const where = expr ? { expr, nowMs: deps.clock.nowMs() } : undefined;
+      const { devices, next } = await findDevices(deps.store, { ...query, where });
       const steadyMs = deps.steadyMs();
       return { devices: devices.map((one) => deviceView(one, steadyMs)), next };
     },

@@ -1,7 +1,7 @@
 import { Type } from "typebox";
+import { lifecycleNames } from "../../core/lifecycleNames.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import { failures, rolloutLine } from "../schemas.ts";
-import { lifecycleNames } from "../views.ts";
 import { rolloutSummary } from "./rollouts.ts";
 
 const counts = Type.Record(Type.String(), Type.Integer());

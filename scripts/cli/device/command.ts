@@ -5,12 +5,12 @@ import {
   columns,
   flagInvalid,
   path,
-  secondsOf,
   show,
   withApiFlags,
   writeReply,
 } from "../api/client.ts";
 import { registerCommands } from "./commands.ts";
+import { registerMany } from "./many.ts";
 import { registerOrders } from "./orders.ts";
 import { registerOwner } from "./owner.ts";
 import { timeText } from "./time.ts";
@@ -24,7 +24,6 @@ interface Device {
   lifecycleName: string;
   runningSequence: number;
   lastSeenMs: number | null;
-  maintenance: { untilMs: number } | null;
   presence: { state: string; sinceMs: number | null; promisedS: number | null };
 }
 
@@ -32,21 +31,16 @@ const listExample = `
 Examples:
   $ fleetling device list --offline --site attic
   $ fleetling device list --board puckjs --sequence 12
+  $ fleetling device list --filter "release < 12 and batteryMv < 2500"
   $ fleetling device list --json | jq .devices[].serial
 `;
 
-const maintenanceExample = `
-Examples:
-  $ fleetling device maintenance PUCK-0042 --for 4h --reason "new cell"
-  $ fleetling device maintenance PUCK-0042 --end
-`;
-
-/** Adds `fleetling device list | why | maintenance | export | erase | confirm | clear-poison | claim | owner |
- *  decommission | command | command-all | commands | log`. */
+/** Adds `fleetling device list | why | tag | settings | maintenance | export | erase | confirm | clear-poison | claim |
+ *  owner | decommission | command | command-all | commands | log`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
   registerWhy(device);
-  registerMaintenance(device);
+  registerMany(device);
   registerData(device);
   registerOrders(device);
   registerOwner(device);
@@ -54,6 +48,10 @@ export function register(program: Command): void {
   withApiFlags(device.command("list"))
     .description("Devices with their presence: online, late, offline, or unwatched")
     .option("--offline", "only those that broke their promise to come again")
+    .option(
+      "--filter <filter>",
+      "name of a saved filter, or an expression (fleetling filter --help)",
+    )
     .option("--site <site>")
     .option("--group <group>")
     .option("--tag <tag>")
@@ -84,34 +82,6 @@ export function register(program: Command): void {
     });
 }
 
-function registerMaintenance(device: Command): void {
-  withApiFlags(device.command("maintenance"))
-    .description("Work on a device: no offers and no alerts until the end")
-    .argument("<serial>")
-    .option("--for <time>", "30m, 4h or 7d")
-    .option("--reason <text>", "why; goes into the log")
-    .option("--end", "end it now")
-    .addHelpText("after", maintenanceExample)
-    .action(
-      async (
-        serial: string,
-        flags: ApiFlags & { for?: string; reason?: string; end?: boolean },
-      ) => {
-        const place = path`/v1/devices/${serial}/maintenance`;
-        if (flags.end) {
-          const ended = await callApi<Device>(flags, "DELETE", place);
-          return show(flags, ended, [`${serial} is ${ended.lifecycleName}`]);
-        }
-        const { reason } = flags;
-        if (!reason) throw flagInvalid("--reason", "a text", "none");
-        const body = { forS: secondsOf(flags.for ?? ""), reason };
-        const begun = await callApi<Device>(flags, "PUT", place, body);
-        const until = timeText(begun.maintenance!.untilMs);
-        show(flags, begun, [`${serial} is under maintenance until ${until}`]);
-      },
-    );
-}
-
 function registerData(device: Command): void {
   withApiFlags(device.command("export"))
     .description("All that is stored of a device, as JSON lines on standard output")
@@ -139,7 +109,7 @@ function registerData(device: Command): void {
 }
 
 const filterNames = [
-  ...(["site", "group", "tag", "account", "gateway"] as const),
+  ...(["filter", "site", "group", "tag", "account", "gateway"] as const),
   ...(["model", "board", "batch", "sequence"] as const),
 ];
 type ListFlags = ApiFlags & { offline?: boolean } & {

@@ -1,6 +1,8 @@
 /** The shape of a rollout policy: checks the API's JSON, states the defaults, and is what the published schema of policy
  *  files is made from. */
 import { z } from "zod";
+import { AgentError } from "../../errors.ts";
+import { parseFilter } from "../../filter/parse.ts";
 import { notNowMsMaxDefault } from "../consent.ts";
 import { emergencySoakMsMin, holdBackShareMax, wavesMax } from "../limits.ts";
 import { failuresKeptMax } from "../penalty.ts";
@@ -15,6 +17,18 @@ const pauseMs = z.number().int().min(1000).max(yearMs);
 const share = z.number().min(0).max(1);
 const names = z.array(z.string().min(1).max(64)).min(1).max(10_000);
 
+const where = z
+  .string()
+  .min(1)
+  .superRefine((text, context) => {
+    try {
+      parseFilter(text);
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+    }
+  });
+
 const filterShape = {
   models: names.optional(),
   boards: names.optional(),
@@ -22,6 +36,15 @@ const filterShape = {
   tags: names.optional(),
   sites: names.optional(),
   serials: names.optional(),
+  where: where
+    .optional()
+    .describe("expression over labels and what devices report: release < 12 and batteryMv > 2400"),
+  saved: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("name of a saved filter; its text is kept with the rollout as it is at the draft"),
 };
 const filterNames = Object.keys(filterShape);
 const isSome = (filter: object) => Object.values(filter).some((value) => value !== undefined);
