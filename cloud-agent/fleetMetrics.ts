@@ -1,8 +1,8 @@
 /** Figures of the fleet for Prometheus, read from the store when somebody asks. */
 import { alerts } from "./core/alerts/book.ts";
 import { findingsMax } from "./core/alerts/limits.ts";
+import { lifecycleNames } from "./core/lifecycleNames.ts";
 import { backlog } from "./core/outbox/outbox.ts";
-import { lifecycleNames } from "./http/views.ts";
 import type { Metrics } from "./platform/metrics.ts";
 import type { Store, Tx } from "./storage/store.ts";
 

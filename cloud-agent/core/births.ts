@@ -5,6 +5,7 @@ import type { Tx } from "../storage/store.ts";
 import { AgentCode, AgentError } from "./errors.ts";
 import { needNotHeld } from "./quality/holds.ts";
 import type { DeviceRecord } from "./records.ts";
+import { birthMismatch, lacksSecrets } from "./transfer/portable.ts";
 
 /** Registers a birth. The same birth again changes nothing, so that a line can send its list until it is answered.
  *  @throws AgentError BirthDiffers when this serial was born with other data; LotHeld when its batch or a lot is held */
@@ -14,6 +15,14 @@ export async function registerBirth(
 ): Promise<{ device: DeviceRecord; wasNew: boolean }> {
   const { birth, nowMs } = options;
   const known = await tx.device(birth.serial);
+  if (known && lacksSecrets(known.birth) && birthMismatch(known.birth, birth) === null) {
+    // Its history came with an import; from now on it can connect and be claimed here.
+    const completed = { ...known, birth };
+    await tx.putDevice(completed);
+    const text = `The birth of ${birth.serial}, whose history was imported, is registered.`;
+    await tx.appendEvent({ kind: "birthCompleted", serial: birth.serial, text }, nowMs);
+    return { device: completed, wasNew: true };
+  }
   if (known) {
     const different = birthDifference(known.birth, birth);
     if (different === null) return { device: known, wasNew: false };

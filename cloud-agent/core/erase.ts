@@ -6,10 +6,11 @@ import { commands } from "./commands.ts";
 import { deviceLogs } from "./deviceLogs.ts";
 import type { DocumentKind } from "./documents.ts";
 import { AgentCode, AgentError } from "./errors.ts";
-import { forgetSnapshots } from "./history/snapshot.ts";
+import { forgetSnapshots, snapshots } from "./history/snapshot.ts";
 import { needDevice } from "./lifecycle.ts";
-import { eraseSagas } from "./provisioning/store.ts";
+import { endedSagas, eraseSagas } from "./provisioning/store.ts";
 import { type RmaRecord, rmas } from "./quality/rma.ts";
+import { imports } from "./transfer/import.ts";
 
 /** Rows of one transaction: check-ins come in between. */
 export const erasedAtOnceMax = 2_000;
@@ -27,23 +28,31 @@ export interface ErasedCounts {
   logs: number;
 }
 
+/** What an erasure of the device would take now. @throws AgentError UnknownDevice, DeviceInService */
+export async function countErasable(tx: Tx, serial: string): Promise<ErasedCounts> {
+  await needLeft(tx, serial);
+  const notes = await tx.documents.list(rmas, { ref: serial, limit: erasedAtOnceMax });
+  const kept = await tx.documents.count(snapshots, { ref: serial });
+  return {
+    provisionings: await tx.documents.count(endedSagas, { ref: serial }),
+    commands: await tx.documents.count(commands, { ref: serial }),
+    logs: await tx.documents.count(deviceLogs, { ref: serial }),
+    ...(await tx.countErasable(serial)),
+    returns: notes.filter(({ value }) => hasNotes(value)).length,
+    snapshots: Math.max(0, kept - 1),
+  };
+}
+
 /** Erases the next portion. @returns what went; all zero when nothing is left
  *  @throws AgentError UnknownDevice, DeviceInService unless it is released or retired */
 export async function eraseNext(tx: Tx, serial: string): Promise<ErasedCounts> {
-  const { lifecycle } = await needDevice(tx, serial);
-  if (lifecycle !== Lifecycle.Retired && lifecycle !== Lifecycle.Released) {
-    throw new AgentError(
-      AgentCode.DeviceInService,
-      `device ${serial}: expected a retired or unclaimed one, it is in service or leaving`,
-    );
-  }
+  await needLeft(tx, serial);
   const rows = await tx.eraseDevice(serial, erasedAtOnceMax);
   const notes = await tx.documents.list(rmas, { ref: serial, limit: erasedAtOnceMax });
   let returns = 0;
   for (const { id, value } of notes) {
-    const blank = withoutNotes(value);
-    if (JSON.stringify(blank) === JSON.stringify(value)) continue;
-    await tx.documents.put(rmas, { id, ref: serial, value: blank });
+    if (!hasNotes(value)) continue;
+    await tx.documents.put(rmas, { id, ref: serial, value: withoutNotes(value) });
     returns++;
   }
   const provisionings = await eraseSagas(tx, serial, erasedAtOnceMax);
@@ -58,6 +67,15 @@ async function forgetAll<T>(tx: Tx, kind: DocumentKind<T>, serial: string): Prom
   const all = await tx.documents.list(kind, { ref: serial, limit: erasedAtOnceMax });
   for (const { id } of all) await tx.documents.delete(kind, id);
   return all.length;
+}
+
+async function needLeft(tx: Tx, serial: string): Promise<void> {
+  const { lifecycle } = await needDevice(tx, serial);
+  if (lifecycle === Lifecycle.Retired || lifecycle === Lifecycle.Released) return;
+  throw new AgentError(
+    AgentCode.DeviceInService,
+    `device ${serial}: expected a retired or unclaimed one, it is in service or leaving`,
+  );
 }
 
 /** Blanks the record and notes that it was done. */
@@ -76,6 +94,8 @@ export async function endErasure(
     ...{ settingsRefused: {}, latestVitals: undefined },
     commands: device.commands && { open: 0, lastId: device.commands.lastId },
   });
+  // The same file may be imported again only where nothing is stored of the device.
+  await tx.documents.delete(imports, serial);
   // The blank record has left a snapshot of its own; the one before it still told where the device was.
   await forgetSnapshots(tx, serial);
   const { vitals, spans, events, returns, commands, logs } = counts;
@@ -83,6 +103,10 @@ export async function endErasure(
     `${person} erased what was stored of ${serial}: ${vitals} samples, ${spans} hours and days, ${events} events, ` +
     `notes of ${returns} returns, ${commands} commands, ${logs} logs.`;
   await tx.appendEvent({ kind: "dataErased", serial, text, data: { ...counts, person } }, nowMs);
+}
+
+function hasNotes(record: RmaRecord): boolean {
+  return JSON.stringify(withoutNotes(record)) !== JSON.stringify(record);
 }
 
 /** Counts of failures need the code and the parts; what people wrote goes. */

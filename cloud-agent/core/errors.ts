@@ -1,6 +1,7 @@
 /** Errors that people and programs meet at the agent's edges: number, name, HTTP status and what to do next.
  *  Numbers below 600 are the device's own (firmware/protocol/errors.ts); 600-699 are the agent's. Never reused. */
 import { Code } from "../../firmware/protocol/errors.ts";
+import { fleetErrorKinds } from "./fleetErrorKinds.ts";
 import { ownershipErrorKinds } from "./ownershipErrorKinds.ts";
 import { releaseErrorKinds } from "./releaseErrorKinds.ts";
 import { rolloutErrorKinds } from "./rolloutErrorKinds.ts";
@@ -45,6 +46,8 @@ export const enum AgentCode {
   FilterInvalid = 641,
   FilterUnknown = 642,
   FilterInUse = 643,
+  ImportInvalid = 644,
+  ImportConflict = 645,
   SchemaNewer = 650,
   ConfigInvalid = 651,
   KeyFileInvalid = 652,
@@ -86,6 +89,7 @@ export const errorKinds: Record<number, ErrorKind> = {
   ...releaseErrorKinds,
   ...rolloutErrorKinds,
   ...storeErrorKinds,
+  ...fleetErrorKinds,
   ...ownershipErrorKinds,
   [Code.UnknownDevice]: {
     name: "UnknownDevice",
@@ -275,21 +279,6 @@ export const errorKinds: Record<number, ErrorKind> = {
     name: "LabOnly",
     status: 403,
     next: "This route exists only on an agent that was started with FLEETLING_LAB=true.",
-  },
-  [AgentCode.FilterInvalid]: {
-    name: "FilterInvalid",
-    status: 422,
-    next: "Correct the column that the detail names; fleetling filter fields lists all fields.",
-  },
-  [AgentCode.FilterUnknown]: {
-    name: "FilterUnknown",
-    status: 404,
-    next: "List the saved filters with fleetling filter list.",
-  },
-  [AgentCode.FilterInUse]: {
-    name: "FilterInUse",
-    status: 409,
-    next: "Wait until the rollout that the detail names has ended, or abort it.",
   },
   [AgentCode.SchemaNewer]: {
     name: "SchemaNewer",

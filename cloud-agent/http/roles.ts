@@ -39,7 +39,11 @@ export const routeRoles: Record<string, Role[]> = {
   "PUT /v1/devices/:serial/maintenance": ["operator", "installer"],
   "DELETE /v1/devices/:serial/maintenance": ["operator", "installer"],
   "GET /v1/devices/:serial/export": ["operator"],
+  "GET /v1/devices/:serial/data": ["operator"],
   "DELETE /v1/devices/:serial/data": ["operator"],
+  "GET /v1/accounts/:account/export": ["operator"],
+  // Writes devices and their past as another agent says they were.
+  "POST /v1/import": [],
   "PUT /v1/devices/:serial/labels": ["operator", "installer"],
   "GET /v1/filters": readers,
   "GET /v1/filters/fields": readers,

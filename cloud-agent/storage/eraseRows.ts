@@ -26,3 +26,23 @@ export async function eraseRows(
   counts.spans = Number(done.numAffectedRows ?? 0);
   return counts;
 }
+
+/** Rows that `eraseRows` would delete in all. */
+export async function countRows(
+  db: Kysely<Tables>,
+  serial: string,
+): Promise<{ vitals: number; spans: number; events: number }> {
+  const count = async (table: "vitals" | "events" | "vitals_spans") => {
+    let query = db
+      .selectFrom(table)
+      .select((e) => e.fn.countAll().as("count"))
+      .where("serial", "=", serial);
+    if (table === "events") query = query.where(sql.ref("kind"), "not in", keptKinds);
+    return Number((await query.executeTakeFirstOrThrow()).count);
+  };
+  return {
+    vitals: await count("vitals"),
+    spans: await count("vitals_spans"),
+    events: await count("events"),
+  };
+}

@@ -49,6 +49,23 @@ export class SqlSpans implements VitalsSpans {
     return rows.map((row) => ({ id: Number(row.id), ...vitalsOf(row) }));
   }
 
+  async keepRolled(rows: VitalsRecord[]): Promise<void> {
+    if (rows.length === 0) return;
+    const least = await this.#db
+      .selectFrom("vitals")
+      .select((e) => e.fn.min("id").as("id"))
+      .executeTakeFirst();
+    // Below zero is behind every cursor; rising, because rows of one instant are told in order of their numbers.
+    let id = Math.min(0, Number(least?.id ?? 0)) - rows.length;
+    for (let start = 0; start < rows.length; start += insertRowsMax) {
+      const part = rows.slice(start, start + insertRowsMax).map((row) => ({
+        ...{ id: id++, serial: row.serial, at_ms: row.atMs, sequence: row.sequence },
+        document: JSON.stringify(row.values),
+      }));
+      await this.#db.insertInto("vitals").values(part).execute();
+    }
+  }
+
   async get(keys: SpanKey[]): Promise<VitalsSpan[]> {
     if (keys.length === 0) return [];
     const rows = await this.#db

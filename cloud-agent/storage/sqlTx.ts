@@ -10,7 +10,7 @@ import type {
   VitalsRecord,
 } from "../core/records.ts";
 import type { RolloutRecord } from "../core/rollout/types.ts";
-import { eraseRows } from "./eraseRows.ts";
+import { countRows, eraseRows } from "./eraseRows.ts";
 import type { Tables } from "./schema.ts";
 import { SqlDevices } from "./sqlDevices.ts";
 import { SqlDocuments } from "./sqlDocuments.ts";
@@ -284,15 +284,15 @@ export class SqlTx implements Tx {
     await this.#db.insertInto("certificates").values(certificate).execute();
   }
 
-  async certificates(page: { fromIndex?: number; limit: number }): Promise<CertificateRecord[]> {
-    const rows = await this.#db
+  async certificates(page: Parameters<Tx["certificates"]>[0]): Promise<CertificateRecord[]> {
+    let query = this.#db
       .selectFrom("certificates")
       .selectAll()
       .where("index", ">=", page.fromIndex ?? 0)
       .orderBy("index")
-      .limit(page.limit)
-      .execute();
-    return rows.map(certificate);
+      .limit(page.limit);
+    if (page.serial !== undefined) query = query.where("serial", "=", page.serial);
+    return (await query.execute()).map(certificate);
   }
 
   async lastCertificate(): Promise<CertificateRecord | null> {
@@ -337,6 +337,10 @@ export class SqlTx implements Tx {
 
   eraseDevice(serial: string, limit: number) {
     return eraseRows(this.#db, serial, limit);
+  }
+
+  countErasable(serial: string) {
+    return countRows(this.#db, serial);
   }
 
   async meta(key: string): Promise<string | null> {

@@ -98,7 +98,11 @@ export interface Tx {
 
   appendCertificate(certificate: CertificateRecord): Promise<void>;
   /** In order of index, from this index on. */
-  certificates(page: { fromIndex?: number; limit: number }): Promise<CertificateRecord[]>;
+  certificates(page: {
+    fromIndex?: number;
+    serial?: string;
+    limit: number;
+  }): Promise<CertificateRecord[]>;
   lastCertificate(): Promise<CertificateRecord | null>;
   /** The newest certificate of a serial: a device that was resold can be wiped again. */
   certificate(serial: string): Promise<CertificateRecord | null>;
@@ -112,6 +116,9 @@ export interface Tx {
     serial: string,
     limit: number,
   ): Promise<{ vitals: number; spans: number; events: number }>;
+
+  /** What `eraseDevice` would delete in all. */
+  countErasable(serial: string): Promise<{ vitals: number; spans: number; events: number }>;
 
   /** Named values. "plansRevision" changes with every put of a rollout or release. */
   meta(key: string): Promise<string | null>;

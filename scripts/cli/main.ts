@@ -17,6 +17,7 @@ const groups: { words: string[]; load: () => Promise<{ register(program: Command
   { words: ["gateway"], load: () => import("../gateway/command.ts") },
   { words: ["verify-wipe"], load: () => import("./verify-wipe/command.ts") },
   { words: ["device"], load: () => import("./device/command.ts") },
+  { words: ["export", "import", "erase"], load: () => import("./data/command.ts") },
   { words: ["filter"], load: () => import("./filter/command.ts") },
   { words: ["vitals"], load: () => import("./vitals/command.ts") },
   { words: ["alert"], load: () => import("./alert/command.ts") },

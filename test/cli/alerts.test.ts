@@ -94,7 +94,7 @@ describe("the commands", () => {
     expect(await run("device", "erase", "SN-1", "--confirm", "SN-1")).toMatch(/^DeviceInService: /);
     await api.store.tx((tx) => tx.putDevice({ ...device, lifecycle: 6 }));
     expect(await run("device", "erase", "SN-1", "--confirm", "SN-1")).toBe(
-      "SN-1: 0 vitals, 0 spans, 2 events, 0 returns, 0 snapshots, 0 provisionings erased\n",
+      "SN-1: 0 vitals, 0 spans, 2 events, 0 returns, 0 snapshots, 0 provisionings, 0 commands, 0 logs erased\n",
     );
   }, 120_000);
   it("show percentiles of the fleet, and the hours of a device", async () => {

@@ -11,6 +11,8 @@ export interface VitalsSpans {
     after: { atMs: number; id: number };
     limit: number;
   }): Promise<(VitalsRecord & { id: number })[]>;
+  /** Stores raw rows that are part of their hours already: none of them is rolled up again. */
+  keepRolled(rows: VitalsRecord[]): Promise<void>;
   /** Those that are there, in no order. */
   get(keys: SpanKey[]): Promise<VitalsSpan[]>;
   /** For each device the hour that begins last: of several releases the one that came last. */

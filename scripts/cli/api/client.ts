@@ -1,4 +1,5 @@
 /** Commands that speak to a running agent: where it is, who asks, and what its refusals look like in a terminal. */
+import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 
 /** Flags that every such command takes. */
@@ -38,6 +39,7 @@ export function withApiFlags(command: Command): Command {
 
 /** Asks the agent.
  *  @param path begins with "/v1"; what comes from people has to be encoded in it
+ *  @param body sent as JSON, or a stream of JSON lines
  *  @returns the decoded reply, null for an empty one
  *  @throws ApiError with the agent's words and what to do next; NO_TOKEN, AGENT_UNREACHABLE */
 export async function callApi<T>(
@@ -56,12 +58,22 @@ export async function callApi<T>(
 
 /** Writes a reply of any length to standard output as it comes. @throws ApiError as callApi */
 export async function writeReply(flags: ApiFlags, path: string): Promise<void> {
+  for await (const part of readReply(flags, path)) {
+    if (process.stdout.write(part)) continue;
+    await new Promise((resolve) => process.stdout.once("drain", resolve));
+  }
+}
+
+/** Reads a reply of any length as it comes, for as long as it takes. @throws ApiError as callApi, STREAM_BROKEN */
+export async function* readReply(flags: ApiFlags, path: string): AsyncGenerator<Uint8Array> {
   needToken(flags);
   const reply = await send(flags, "GET", path, undefined);
   if (!reply.ok) throw refusal(reply.status, parse(await reply.text()), `GET ${path}`);
-  for await (const part of reply.body ?? []) {
-    if (process.stdout.write(part)) continue;
-    await new Promise((resolve) => process.stdout.once("drain", resolve));
+  try {
+    yield* reply.body ?? [];
+  } catch (cause) {
+    const text = `STREAM_BROKEN: GET ${path}: expected the whole reply, it broke off. Ask again.`;
+    throw new ApiError("STREAM_BROKEN", text, { cause });
   }
 }
 
@@ -119,23 +131,33 @@ async function send(
   path: string,
   body: unknown,
 ): Promise<Response> {
+  const isStream = body instanceof Readable;
+  const stop = new AbortController();
+  // For the answer to begin; a stream that goes or comes takes its time.
+  const timer = setTimeout(() => stop.abort(), replyMsMax);
+  if (isStream) clearTimeout(timer);
   try {
     return await fetch(new URL(path, flags.url), {
       method,
       headers: {
         authorization: `Bearer ${flags.token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(body === undefined
+          ? {}
+          : { "content-type": isStream ? "application/x-ndjson" : "application/json" }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(replyMsMax),
-    });
+      ...(isStream ? { body: Readable.toWeb(body) as ReadableStream, duplex: "half" } : {}),
+      ...(isStream || body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: stop.signal,
+    } as RequestInit);
   } catch (cause) {
-    const finding = (cause as Error).name === "TimeoutError" ? "no answer in 30 s" : "no answer";
+    const finding = (cause as Error).name === "AbortError" ? "no answer in 30 s" : "no answer";
     throw new ApiError(
       "AGENT_UNREACHABLE",
       `AGENT_UNREACHABLE: ${flags.url}: expected an agent, got ${finding}. Check --url and that it runs.`,
       { cause },
     );
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -57,7 +57,8 @@ describe("an export", () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(lines[0]).toEqual({ kind: "fleetlingExport", version: 1, serial, atMs: api.clock.now });
+    const head = { kind: "fleetlingExport", version: 1, serial, atMs: api.clock.now };
+    expect(lines[0]).toEqual({ ...head, masterKeys: {} });
     expect(lines.at(-1)).toEqual({
       kind: "end",
       counts: {

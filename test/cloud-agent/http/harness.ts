@@ -113,7 +113,7 @@ async function call(
     ...(body === undefined ? {} : { payload: body as object }),
   });
   const text = reply.payload;
-  const isJson = String(reply.headers["content-type"]).includes("json");
+  const isJson = /^application\/(problem\+)?json/.test(String(reply.headers["content-type"]));
   return {
     status: reply.statusCode,
     body: text === "" ? null : isJson ? JSON.parse(text) : text,

@@ -122,6 +122,10 @@ describe("a database from before presence was watched", () => {
     db.exec(
       "alter table devices drop column presence; alter table devices drop column judge_at_ms",
     );
+    for (const column of ["model", "batch", "site", "group_name", "account"]) {
+      db.exec(`drop index devices_by_${column}; alter table devices drop column ${column}`);
+    }
+    db.exec("drop index devices_by_board; drop index devices_by_running_sequence");
     db.exec("update meta set value = '2' where key = 'schemaVersion'");
     db.close();
     const after = await openSqliteStore({ path });
