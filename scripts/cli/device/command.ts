@@ -13,8 +13,10 @@ import { registerCommands } from "./commands.ts";
 import { registerMany } from "./many.ts";
 import { registerOrders } from "./orders.ts";
 import { registerOwner } from "./owner.ts";
+import { registerShow } from "./show.ts";
 import { timeText } from "./time.ts";
 import { registerWhy } from "./why.ts";
+import { registerWishes } from "./wishes.ts";
 
 interface Device {
   serial: string;
@@ -35,14 +37,16 @@ Examples:
   $ fleetling device list --json | jq .devices[].serial
 `;
 
-/** Adds `fleetling device list | why | tag | settings | maintenance | export | erase | confirm | clear-poison | claim |
- *  owner | decommission | command | command-all | commands | log`. */
+/** Adds `fleetling device list | show | flag | revert | sunset | why | tag | settings | maintenance | export | erase |
+ *  confirm | clear-poison | claim | owner | decommission | command | command-all | commands | log`. */
 export function register(program: Command): void {
   const device = program.command("device").description("The devices of an agent");
+  registerShow(device);
   registerWhy(device);
   registerMany(device);
   registerData(device);
   registerOrders(device);
+  registerWishes(device);
   registerOwner(device);
   registerCommands(device);
   withApiFlags(device.command("list"))
