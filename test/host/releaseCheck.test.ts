@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { boardById } from "../../scripts/cli/build/boardFields.ts";
 import { writeFirmware } from "../../scripts/cli/build/command.ts";
+import { textEnd } from "../../scripts/cli/build/image.ts";
 import { createKeys, showKeys } from "../../scripts/cli/keys/store.ts";
 import { readBuildFolder } from "../../scripts/cli/release/buildFolder.ts";
 import { checkUpdatable } from "../../scripts/cli/release/check/check.ts";
@@ -34,7 +35,7 @@ async function folderWith(name: string, start: string) {
   const folder = readBuildFolder(await button);
   const image = Buffer.from(folder.text).toString("latin1");
   const runtime = image.slice(0, folder.runtimeBytes! + 1);
-  const behind = image.slice(image.lastIndexOf("]/*"));
+  const behind = image.slice(image.indexOf(`]${textEnd}`));
   const app = `function(){return{regions:[],metrics:[],start:function(device){${start}}}}`;
   return {
     ...folder,

@@ -72,7 +72,7 @@ export async function buildRuntime(
 }
 
 /** The interpreter reads no further. Source: interpreter src/jslex.c jslGetNextToken, LEX_EOF = 0 */
-const textEnd = "\0";
+export const textEnd = "\0";
 
 /** Where texts that end an image begin, counted back from its end, and where the last one ends. */
 export function placesFromEnd(bytes: number[]): number[] {

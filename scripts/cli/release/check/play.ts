@@ -8,6 +8,7 @@ import { variablesOf } from "../../../sim/board/processLib.ts";
 import { Realm } from "../../../sim/board/realm.ts";
 import { SimulatedDevice } from "../../../testkit/device.ts";
 import { bornSequence, type Flashable, plainText, workbenchOf } from "../../../testkit/factory.ts";
+import { textEnd } from "../../build/image.ts";
 import { variableBars } from "./bars.ts";
 import { countVariables } from "./variables.ts";
 
@@ -78,9 +79,9 @@ export async function playUpdate(candidate: Candidate): Promise<Outcome> {
 /** What the app alone holds: its board's variables less those of one with nearly no app. */
 async function appVariables(candidate: Candidate, stage: Stage) {
   const { imageText, runtimeBytes } = candidate;
-  const parts = imageText.indexOf("/*", runtimeBytes! + 1);
+  const end = imageText.indexOf(textEnd);
   const runtime = imageText.slice(0, runtimeBytes! + 1);
-  const behind = parts < 0 ? "" : imageText.slice(imageText.lastIndexOf("]/*") + 1);
+  const behind = end < 0 ? "" : imageText.slice(end);
   const bare = new Stage({ ...candidate, imageText: `${runtime},${smallestApp}]${behind}` });
   bare.device.powerOn();
   bare.device.cloud.lifecycle = Lifecycle.ClaimPending;
