@@ -165,6 +165,7 @@ async function startOver(
     config: {
       mqttPort: config.mqttPort,
       mqttHost: config.mqttHost,
+      ...{ mqttUrl: config.mqttUrl, mqttShare: config.mqttShare },
       checkInS: config.checkInS,
       lab: config.lab,
       challengesSinceS: await store.tx(challengesSinceS),
@@ -191,7 +192,7 @@ async function startOver(
     outputs: outputsAbout(alertSettings, "reconciliation"),
     breathe,
   });
-  addFleetMetrics(metrics, store, () => service.gateways());
+  addFleetMetrics(metrics, store, service);
   let isReady = false;
   const server = await buildServer({
     store,
@@ -215,7 +216,7 @@ async function startOver(
     hooks: { plan: (event) => hooksFor(hooks, event), run: (id) => provisioner.run(id) },
     certificatePublicKey: hex(certificatePublicKey(signingKey)),
     ...{ nudge, metrics },
-    isReady: () => isReady,
+    isReady: () => isReady && service.isConnected(),
     every,
   });
   const { brokerPort } = await service.start();

@@ -3,11 +3,16 @@ import { alerts } from "./core/alerts/book.ts";
 import { findingsMax } from "./core/alerts/limits.ts";
 import { lifecycleNames } from "./core/lifecycleNames.ts";
 import { backlog } from "./core/outbox/outbox.ts";
+import type { DeviceService } from "./core/ports.ts";
 import type { Metrics } from "./platform/metrics.ts";
 import type { Store, Tx } from "./storage/store.ts";
 
-/** Adds them. @param gateways ids of those that are connected */
-export function addFleetMetrics(metrics: Metrics, store: Store, gateways: () => string[]): void {
+/** Adds them. @param service what stands behind the broker */
+export function addFleetMetrics(
+  metrics: Metrics,
+  store: Store,
+  service: Pick<DeviceService, "gateways" | "isConnected">,
+): void {
   const read = (fn: (tx: Tx) => Promise<Record<string, number>>) => () => store.tx(fn);
   metrics.gauge(
     "fleetling_devices",
@@ -64,7 +69,10 @@ export function addFleetMetrics(metrics: Metrics, store: Store, gateways: () => 
     read(async (tx) => ({ waiting: (await backlog(tx)).entries })),
   );
   metrics.gauge("fleetling_gateways", "Gateways that are connected", "state", async () => ({
-    connected: gateways().length,
+    connected: service.gateways().length,
+  }));
+  metrics.gauge("fleetling_broker", "1 while the broker can be used", "state", async () => ({
+    connected: Number(service.isConnected()),
   }));
 }
 

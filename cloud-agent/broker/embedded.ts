@@ -56,6 +56,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
       await new Promise<void>((resolve) => aedes.close(() => resolve()));
       await closed;
     },
+    isConnected: () => running !== null,
     gateways() {
       // A gateway's client id is its user name; nobody else's begins so (session/login.ts).
       const ids = Object.keys(running ? clientsOf(running.aedes) : {});

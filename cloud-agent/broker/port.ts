@@ -5,6 +5,8 @@ export interface BrokerPort {
   stop(): Promise<void>;
   /** Sends at QoS 0; a client that is not there misses it. Never throws. */
   publish(topic: string, bytes: Uint8Array): void;
+  /** false while an external broker is away */
+  isConnected(): boolean;
   /** Ids of the gateways that are connected now. */
   gateways(): string[];
   /** Sets the one consumer of what devices and gateways publish; called before start. */

@@ -68,6 +68,7 @@ export const enum AgentCode {
   StoreUnreachable = 680,
   StoreMoved = 681,
   StoreNotEmpty = 682,
+  BrokerUnreachable = 683,
   MetricUnknown = 690,
   AlertSettingsInvalid = 691,
   AlertClosed = 692,

@@ -96,6 +96,9 @@ export interface DeviceServiceConfig {
   /** 0 picks a free port */
   mqttPort: number;
   mqttHost: string;
+  /** an external broker in place of the agent's own, and the name of a shared subscription there */
+  mqttUrl?: string;
+  mqttShare?: string;
   /** asked of devices that have no own value */
   checkInS: number;
   /** lab agents answer more openly and take unverified offers; never in production */
@@ -113,6 +116,8 @@ export interface DeviceService {
   stop(): Promise<void>;
   /** Ids of the gateways that are connected now. */
   gateways(): string[];
+  /** false while an external broker is away */
+  isConnected(): boolean;
   /** Something waits for this device (order, grant, settings): send it now if the device can be reached, else at its next
    *  contact. Never throws; the truth is in the store. */
   nudge(serial: string): void;

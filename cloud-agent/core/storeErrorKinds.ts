@@ -1,6 +1,6 @@
 import type { ErrorKind } from "./errors.ts";
 
-/** What 680 to 689 say: the database. The numbers have their names in errors.ts; keyed by number here, because that file
+/** What 680 to 689 say: the database and the broker. The numbers have their names in errors.ts; keyed by number here, because that file
  *  needs this one first. */
 export const storeErrorKinds: Record<number, ErrorKind> = {
   680: {
@@ -17,5 +17,10 @@ export const storeErrorKinds: Record<number, ErrorKind> = {
     name: "StoreNotEmpty",
     status: 409,
     next: "Name a new and empty database: two fleets cannot be joined.",
+  },
+  683: {
+    name: "BrokerUnreachable",
+    status: 503,
+    next: "Check that the broker runs, MQTT_URL, and the agent's rights on fl/+/up, fl/+/dn, gw/+/up/+ and gw/+/dn/+.",
   },
 };

@@ -29,6 +29,16 @@ const schema = z.strictObject({
   /** 0 picks a free port */
   mqttPort: port.default(1883),
   mqttHost: z.string().min(1).default("0.0.0.0"),
+  /** an external broker, mqtt://USER:PASSWORD@HOST:PORT; omitted: the agent's own, on mqttHost and mqttPort */
+  mqttUrl: z
+    .string()
+    .regex(/^mqtts?:\/\//, "expected mqtt://USER:PASSWORD@HOST:PORT or mqtts://…")
+    .optional(),
+  /** name of a shared subscription there (MQTT 5); omitted: this agent takes every message */
+  mqttShare: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 letters, digits, - or _")
+    .optional(),
   /** active master key, 32 bytes hex; omitted: from kmCommand, else file km.key (number 1) or km-N.key in the data
    *  folder, made at the first start */
   km: z
@@ -92,7 +102,10 @@ const foreignVariables = new Set([
 ]);
 
 /** Variables that go by the name that other services know them by too. */
-const plainVariables: Record<string, string> = { DATABASE_URL: "databaseUrl" };
+const plainVariables: Record<string, string> = {
+  DATABASE_URL: "databaseUrl",
+  MQTT_URL: "mqttUrl",
+};
 
 /** Checks settings given as an object and fills in defaults.
  *  @throws AgentError ConfigInvalid, naming every wrong setting */

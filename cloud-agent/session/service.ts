@@ -1,15 +1,23 @@
 import { Code } from "../../firmware/protocol/errors.ts";
 import { Msg } from "../../firmware/protocol/messages.ts";
 import { createEmbeddedBroker } from "../broker/embedded.ts";
+import { createExternalBroker } from "../broker/external.ts";
 import { type BrokerPort, downTopic, readUpTopic } from "../broker/port.ts";
 import type { AgentPorts, DeviceService } from "../core/ports.ts";
 import { type Contact, createContact } from "./contact.ts";
 import { judgeLogin } from "./login.ts";
 
-/** The device protocol behind the agent's own broker.
+/** The device protocol behind the agent's own broker, or the one that the settings name.
  *  @param ports what the rest of the agent provides */
 export function createDeviceService(ports: AgentPorts): DeviceService {
   const contact = createContact(ports);
+  const { mqttUrl: url, mqttShare: share } = ports.config;
+  if (url !== undefined) {
+    const clientId = `fleetling-agent-${Buffer.from(ports.random.bytes(6)).toString("hex")}`;
+    const now = () => performance.now();
+    const broker = createExternalBroker({ url, share, clientId, log: ports.log, now });
+    return serveBroker(ports, contact, broker);
+  }
   const background = (work: Promise<unknown>, what: string) => {
     work.catch((err) => ports.log.error({ err }, what));
   };
@@ -52,6 +60,7 @@ export function serveBroker(
       await contact.drained();
     },
     gateways: () => broker.gateways(),
+    isConnected: () => broker.isConnected(),
     nudge(serial) {
       void contact.nudge(serial, (route, bytes) =>
         broker.publish(downTopic({ route, serial }), bytes),

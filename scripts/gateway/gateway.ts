@@ -16,6 +16,8 @@ export interface GatewayOptions {
   broker: string;
   /** letters, digits, - and _ ; the name of its token */
   id: string;
+  /** user name at the broker; omitted: "gw:ID" */
+  user?: string;
   token: string;
   /** pause between attempts to reach the broker; default 2000 */
   reconnectMs?: number;
@@ -47,9 +49,9 @@ export class Gateway {
   /** Connects to the broker and stays connected: the promise resolves with the first connection.
    *  @throws never: a broker that cannot be reached is tried again */
   start(): Promise<void> {
-    const { broker, id, token, reconnectMs = 2000 } = this.#options;
+    const { broker, id, token, user = `gw:${id}`, reconnectMs = 2000 } = this.#options;
     const client = mqtt.connect(broker, {
-      ...{ protocolVersion: 4, clientId: `gw:${id}`, username: `gw:${id}`, password: token },
+      ...{ protocolVersion: 4, clientId: `gw:${id}`, username: user, password: token },
       ...{ clean: true, keepalive: 30, reconnectPeriod: reconnectMs, queueQoSZero: false },
     });
     this.#client = client;

@@ -100,6 +100,8 @@ describe("RUNBOOK.md", () => {
       adminToken: "a".repeat(16),
       releaseKeys: "keys",
       databaseUrl: "postgres://agent@db/fleet",
+      mqttUrl: "mqtt://agent@broker",
+      mqttShare: "fleet",
     };
     const given = samples[name!] ?? value!;
     const config = configFromEnv({ [variable!]: given }) as Record<string, unknown>;

@@ -13,6 +13,7 @@ import {
 import { sqliteDatabase } from "../../../cloud-agent/storage/sqlite.ts";
 import { ToolError } from "../keys/errors.ts";
 import { backup, type Place, restore } from "./backup.ts";
+import { writeMosquitto } from "./mosquitto.ts";
 
 const checkExample = `
 Reads the settings as npm start does: from the environment, over the file that FLEETLING_CONFIG names. Starts nothing.
@@ -43,6 +44,19 @@ Examples:
   $ fleetling agent migrate-store --from postgres://agent:…@db/fleet --to ./data/fleet.db
 `;
 
+const mosquittoExample = `
+Examples:
+  $ fleetling agent mosquitto --out /etc/mosquitto/fleetling --gateway hall-1 hall-2
+  $ mosquitto -c /etc/mosquitto/fleetling/mosquitto.conf
+  $ MQTT_URL=mqtt://agent:SECRET@127.0.0.1:1884 npm start
+`;
+
+interface MosquittoFlags {
+  gateway: string[];
+  devicePort: string;
+  agentPort: string;
+}
+
 interface Flags {
   data?: string;
   out: string;
@@ -63,6 +77,24 @@ export function register(program: Command): void {
     .option("--json", "print the settings as JSON")
     .addHelpText("after", checkExample)
     .action((flags: Flags) => named(() => checkConfig(flags)));
+  agent
+    .command("mosquitto")
+    .description("Write the files by which a Mosquitto confines devices, gateways and agents")
+    .requiredOption("--out <dir>", "folder for the files; Mosquitto has to be able to read it")
+    .option("--gateway <ids...>", "gateways that may connect", [])
+    .option("--device-port <port>", "where devices connect", "1883")
+    .option("--agent-port <port>", "where agents and gateways connect", "1884")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", mosquittoExample)
+    .action((flags: Flags & MosquittoFlags) => {
+      const { out: dir, gateway: gateways } = flags;
+      const [devicePort, agentPort] = [port(flags.devicePort), port(flags.agentPort)];
+      const users = Object.keys(writeMosquitto({ dir, gateways, devicePort, agentPort }));
+      print(flags, { dir, users }, [
+        `made ${join(dir, "mosquitto.conf")} for ${users.join(", ")}`,
+        `their passwords are in ${join(dir, "secrets.json")}; take them from there and delete it`,
+      ]);
+    });
   agent
     .command("backup")
     .description("Write a backup of an agent that may run")
@@ -116,6 +148,17 @@ export function register(program: Command): void {
     );
 }
 
+function port(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
+  throw new ToolError("STORE_INPUT", {
+    object: "port",
+    expected: "1 to 65535",
+    found: text,
+    next: "See --help; nothing was written.",
+  });
+}
+
 /** An error of the agent, told as this command tells its own. */
 async function named(work: () => Promise<void>): Promise<void> {
   try {
@@ -154,6 +197,7 @@ async function checkConfig(flags: Flags): Promise<void> {
   for (const name of secrets) if (config[name] !== undefined) shown[name] = "(set)";
   const { databaseUrl } = config;
   if (databaseUrl !== undefined) shown.databaseUrl = withoutPassword(databaseUrl);
+  if (config.mqttUrl !== undefined) shown.mqttUrl = withoutPassword(config.mqttUrl);
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   accessSync(config.data, constants.R_OK | constants.W_OK);
   if (databaseUrl !== undefined) {

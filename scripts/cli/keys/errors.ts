@@ -5,6 +5,7 @@ export type ToolCode =
   | "BACKUP_EXISTS"
   | "BACKUP_SOURCE"
   | "BOARD_UNKNOWN"
+  | "BROKER_FILES"
   | "FILE_WRITE"
   | "LEDGER_LOCKED"
   | "LEDGER_DAMAGED"

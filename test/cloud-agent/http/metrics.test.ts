@@ -44,7 +44,7 @@ it("is text in Prometheus' format, counts replies by their route's pattern, and 
 it("counts the fleet as it is when asked, and forgets what is no more", async () => {
   const metrics = createMetrics();
   const store = metrics.watchStore(api.store);
-  addFleetMetrics(metrics, store, () => ["hall-1"]);
+  addFleetMetrics(metrics, store, { gateways: () => ["hall-1"], isConnected: () => true });
   const failing = store.tx(async (tx) => {
     await tx.appendEvent({ kind: "deviceBorn", text: "" }, 1);
     throw new Error("rolled back");
