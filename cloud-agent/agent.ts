@@ -22,6 +22,7 @@ import { createOffers, LabOffers } from "./offers.ts";
 import { createHookCaller } from "./outputs/hook.ts";
 import type { Output } from "./outputs/port.ts";
 import { createSender } from "./outputs/sender.ts";
+import { openPayloads, payloadDeps } from "./payloads/deps.ts";
 import { createOutputs, outputsAbout, readAlertSettings } from "./platform/alertSettings.ts";
 import type { AgentConfig } from "./platform/config.ts";
 import { readHooks } from "./platform/hookSettings.ts";
@@ -154,6 +155,7 @@ async function startOver(
   const outputs = createOutputs(alertSettings.outputs, { clock, log });
   const hooks = readHooks(config.hooks);
   const lab = new LabOffers();
+  const payloads = openPayloads(config, { clock, log });
   const ports: AgentPorts = {
     store,
     clock,
@@ -171,7 +173,7 @@ async function startOver(
       challengesSinceS: await store.tx(challengesSinceS),
       coding: config.coding,
     },
-    ...createOffers({ clock, lab }),
+    ...createOffers({ clock, lab, payloads }),
     labOffer: (serial) => lab.get(serial),
     certify: (tx, device, receipt) =>
       certifyWipe(tx, device, receipt, { signingKey, nowMs: clock.nowMs() }),
@@ -195,12 +197,8 @@ async function startOver(
   addFleetMetrics(metrics, store, service);
   let isReady = false;
   const server = await buildServer({
-    store,
-    clock,
-    steadyMs,
-    random,
-    log,
-    lab,
+    ...{ store, clock, steadyMs, random, log, lab },
+    payloads: payloadDeps(payloads, masterKeys),
     config: {
       lab: config.lab,
       checkInS: config.checkInS,

@@ -28,4 +28,24 @@ export const fleetErrorKinds: Record<number, ErrorKind> = {
     status: 409,
     next: "Look at the device at both agents; an import never overwrites what is here.",
   },
+  646: {
+    name: "OriginUnreachable",
+    status: 503,
+    next: "Look at the origin that FLEETLING_PAYLOADS names: address, keys, rights; then try again.",
+  },
+  647: {
+    name: "PayloadDamaged",
+    status: 502,
+    next: "Publish the release file again: its payload is stored anew where it differs.",
+  },
+  648: {
+    name: "LinkInvalid",
+    status: 403,
+    next: "Ask for a new link: POST /v1/payloads/{digest}/links.",
+  },
+  649: {
+    name: "RangeUnsatisfiable",
+    status: 416,
+    next: "Ask for a range within the size that Content-Range tells.",
+  },
 };

@@ -34,7 +34,8 @@ export interface Offer {
 /** The two texts a FETCH reads from. */
 export interface Image {
   envelope: Uint8Array;
-  payload: Uint8Array;
+  /** "loading": it comes from an origin and is not here yet; who asks again gets it */
+  payload: Uint8Array | "loading";
 }
 
 /** A wipe receipt whose signature and nonce the device service has checked (SPEC.md §7). */
@@ -77,7 +78,7 @@ export interface AgentPorts {
   image(tx: Tx, device: DeviceRecord, sequence: number): Promise<Image | null>;
   /** The very image that a device said it runs, by its digest: what a patch may copy from.
    *  @returns null when it was never published here */
-  running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | null>;
+  running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | "loading" | null>;
   /** The unverified image that the lab route left for this device, null outside the lab. offerFor and image use it too. */
   labOffer(serial: string): (Offer & Image) | null;
   /** Ends a wipe: appends the certificate to the chain, appends event "certificateIssued" and stores the device as

@@ -182,6 +182,8 @@ export interface ReleaseImage {
   /** hex SHA-256 of the payload */
   digest: string;
   sizeBytes: number;
+  /** where its payload is; absent: in the database */
+  payloadAt?: "origin";
   floor: number;
   envelopeBytes: number;
   /** the app's declared settings; absent where the release file told none */

@@ -23,6 +23,7 @@ import { type CheckedTicket, checkTicket, putTickets, type SentTicket } from "./
 
 /** An image as sent; class and digest are compared with the manifest where they are given. */
 export interface SentImage extends Image {
+  payload: Uint8Array;
   board: string;
   /** hex */
   classId?: string;
@@ -56,11 +57,31 @@ export interface PublishRequest {
   person: string;
 }
 
+export interface PublishOptions {
+  keys: ReleaseKeys;
+  gate: "full" | "open";
+  /** "origin": they were stored there before. Default: the database */
+  payloadsAt?: "origin";
+  nowMs: number;
+}
+
 interface CheckedImage {
   record: ReleaseImage;
   manifest: VerifiedManifest;
   image: SentImage;
   ticket: CheckedTicket | null;
+}
+
+/** Payloads of a publication that are what was signed, by their digest. Whoever stores them elsewhere does so before the
+ *  release is there. @throws as publishRelease for what images and keys alone can tell */
+export function signedPayloads(
+  request: PublishRequest,
+  keys: ReleaseKeys,
+): { digest: string; payload: Uint8Array }[] {
+  return request.images.map((image) => {
+    const { record } = checkImage(image, request, keys);
+    return { digest: record.digest, payload: image.payload };
+  });
 }
 
 /** Stores a release whose every envelope is signed by the release keys and whose payloads are what was signed.
@@ -72,7 +93,7 @@ interface CheckedImage {
 export async function publishRelease(
   tx: Tx,
   request: PublishRequest,
-  options: { keys: ReleaseKeys; gate: "full" | "open"; nowMs: number },
+  options: PublishOptions,
 ): Promise<{ release: ReleaseRecord; wasNew: boolean }> {
   const images = request.images.map((image) => checkImage(image, request, options.keys));
   const described = describe(request, images, options.nowMs);
@@ -97,7 +118,7 @@ async function putNew(
   described: ReleaseRecord,
   images: CheckedImage[],
   request: PublishRequest,
-  options: { keys: ReleaseKeys; gate: "full" | "open"; nowMs: number },
+  options: PublishOptions,
 ): Promise<ReleaseRecord> {
   const { person } = request;
   // An open agent keeps what it is given; a reference that nobody checked would look like one that somebody did.
@@ -105,7 +126,8 @@ async function putNew(
     options.gate === "full" || request.evidence !== undefined
       ? await checkEvidence(tx, described, request.evidence ?? {}, options.nowMs)
       : undefined;
-  const release = evidence === undefined ? described : { ...described, evidence };
+  const told = evidence === undefined ? described : { ...described, evidence };
+  const release = options.payloadsAt === "origin" ? inOrigin(told) : told;
   await checkPromises(tx, images);
   for (const { image } of images) {
     for (const used of leavesUsed(image.envelope)) {
@@ -115,6 +137,7 @@ async function putNew(
   await tx.putRelease(release);
   for (const { record, image } of images) {
     await tx.putBlob(0, release.sequence, record.classId, image.envelope);
+    if (options.payloadsAt === "origin") continue;
     await tx.putBlob(1, release.sequence, record.classId, image.payload);
   }
   const boards = release.images.map((image) => image.board);
@@ -130,6 +153,11 @@ async function putNew(
   return release;
 }
 
+function inOrigin(release: ReleaseRecord): ReleaseRecord {
+  const images = release.images.map((image) => ({ ...image, payloadAt: "origin" as const }));
+  return { ...release, images };
+}
+
 function uncheckedWords({ unchecked }: ReleaseRecord): string {
   if (!unchecked) return "";
   return ` Nobody tried whether it can be updated, by the word of ${unchecked.person}: ${unchecked.reason}`;
@@ -142,17 +170,26 @@ export async function needRelease(tx: Tx, sequence: number): Promise<ReleaseReco
   throw new AgentError(Code.ReleaseNotFound, `release ${sequence}: never published here`);
 }
 
+/** Reads the payload of an image from wherever it is. @returns null when it is nowhere */
+export type ReadPayload = (
+  tx: Tx,
+  sequence: number,
+  image: ReleaseImage,
+) => Promise<Uint8Array | "loading" | null>;
+
 /** Texts of a release for one device; null when there are none or the release is poisoned. */
 export async function releaseImage(
   tx: Tx,
   sequence: number,
   device: Backward,
+  read: ReadPayload,
 ): Promise<Image | null> {
   const { classId } = device;
   const release = await tx.release(sequence);
   if (!release || release.poisonedMs !== null) return null;
   const envelope = await envelopeFor(tx, release, device);
-  const payload = await tx.blob(1, sequence, classId);
+  const image = release.images.find((one) => one.classId === classId);
+  const payload = image ? await read(tx, sequence, image) : null;
   return envelope && payload ? { envelope, payload } : null;
 }
 

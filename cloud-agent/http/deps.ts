@@ -6,6 +6,7 @@ import type { ClaimNeed } from "../core/ownership.ts";
 import type { Clock, Log, Random } from "../core/ports.ts";
 import type { HookPlan, SagaEvent } from "../core/provisioning/saga.ts";
 import type { Reconciliation } from "../core/reconcile.ts";
+import type { DeviceRecord } from "../core/records.ts";
 import type { LabOffers } from "../offers.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Store } from "../storage/store.ts";
@@ -19,6 +20,16 @@ export interface ApiDeps {
   random: Random;
   log: Log;
   lab: LabOffers;
+  payloads: {
+    /** true: published payloads go to an origin, not into the database */
+    hasOrigin: boolean;
+    put(digest: string, bytes: Uint8Array): Promise<void>;
+    load(digest: string, sizeBytes: number): Promise<Uint8Array>;
+    /** signs links */
+    linkKey: Uint8Array;
+    /** present key of a device; null when its master key is not held here */
+    deviceKey(device: DeviceRecord): Uint8Array | null;
+  };
   config: {
     lab: boolean;
     checkInS: number;

@@ -6,7 +6,12 @@ export type Role = TokenRecord["role"];
 const readers: Role[] = ["viewer", "operator", "releaser", "approver", "installer"];
 
 /** Routes that anybody may call. */
-export const publicRoutes = new Set(["GET /healthz", "GET /readyz", "GET /openapi.json"]);
+export const publicRoutes = new Set([
+  "GET /healthz",
+  "GET /readyz",
+  "GET /openapi.json",
+  "GET /v1/payloads/:digest",
+]);
 
 /** Roles per route, beside `admin`. */
 export const routeRoles: Record<string, Role[]> = {
@@ -62,6 +67,7 @@ export const routeRoles: Record<string, Role[]> = {
   "GET /v1/releases": readers,
   "GET /v1/releases/:sequence": readers,
   "POST /v1/releases/:sequence/clear-poison": ["approver"],
+  "POST /v1/payloads/:digest/links": ["operator", "releaser", "gateway"],
   "POST /v1/rollouts": ["operator", "releaser"],
   "GET /v1/rollouts": readers,
   "GET /v1/rollouts/:id": readers,

@@ -19,6 +19,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { labRoutes } from "./routes/lab.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { outboxRoutes } from "./routes/outbox.ts";
+import { payloadRoutes } from "./routes/payloads.ts";
 import { productRoutes } from "./routes/products.ts";
 import { provisioningRoutes } from "./routes/provisioning.ts";
 import { qualityRoutes } from "./routes/quality.ts";
@@ -61,6 +62,7 @@ export async function buildServer(deps: ApiDeps): Promise<Api> {
     deviceRoutes,
     filterRoutes,
     releaseRoutes,
+    payloadRoutes,
     reportRoutes,
     leaseRoutes,
     rolloutRoutes,

@@ -78,6 +78,17 @@ const schema = z.strictObject({
   checkInS: z.coerce.number().int().min(1).max(86_400).default(60),
   /** how payloads go to devices that can unpack: any (packed, or a patch of what runs), packed, or plain */
   coding: z.enum(["any", "packed", "plain"]).default("any"),
+  /** where payloads are kept: s3://BUCKET/PREFIX, or a folder; omitted: in the database (payloads/ADR-0032) */
+  payloads: z.string().min(1).max(1024).optional(),
+  /** address of a service that speaks S3; omitted: AWS */
+  payloadsEndpoint: z
+    .string()
+    .regex(/^https?:\/\//, "expected http://… or https://…")
+    .optional(),
+  payloadsRegion: z.string().min(1).max(64).default("us-east-1"),
+  /** access key of the bucket; without them s3:// is refused */
+  payloadsKeyId: z.string().min(1).max(256).optional(),
+  payloadsSecret: z.string().min(1).max(256).optional(),
   /** days that every vitals sample is kept, and hours, and days of them (core/vitals/policy.ts) */
   vitalsRawDays: z.coerce.number().int().min(1).max(3650).default(7),
   vitalsHourDays: z.coerce.number().int().min(1).max(3650).default(30),

@@ -99,12 +99,14 @@ function orderMessage(
   };
 }
 
-/** Serves a FETCH from the release's texts. @returns BLOCK, or NO with the reason */
+/** Serves a FETCH from the release's texts.
+ *  @returns BLOCK, or NO with the reason; null for none while the payload is still on its way from its origin: the device
+ *  asks again */
 export async function answerFetch(
   step: Step,
   device: DeviceRecord,
   fetch: Fetch,
-): Promise<CloudMessage> {
+): Promise<CloudMessage | null> {
   const { what, sequence } = fetch;
   const no = (code: Code): CloudMessage => ({ kind: "no", code, what, sequence });
   if (device.lifecycle === Lifecycle.Wiping) return no(Code.DeviceWiping);
@@ -116,12 +118,15 @@ export async function answerFetch(
   if (!isInUse(device) && !step.ports.config.lab) return no(Code.ReleaseNotFound);
   const image = await step.ports.image(step.tx, device, sequence);
   if (!image) return no(Code.ReleaseNotFound);
-  if (what !== fetchCoded) return blockOf(fetch, what === 0 ? image.envelope : image.payload);
+  if (what === 0) return blockOf(fetch, image.envelope);
   const { payload } = image;
+  if (payload === "loading") return null;
+  if (what !== fetchCoded) return blockOf(fetch, payload);
   if (fetch.offset >= payload.length) return no(Code.FlashRange);
   const { coding } = step.ports.config;
   if (coding === "plain") return blockOf({ ...fetch, what: 1 }, payload);
   const running = coding === "any" ? await step.ports.running(step.tx, device) : null;
+  if (running === "loading") return null;
   const { offset, length } = fetch;
   const coded = coder.next(named(payload), running && named(running), offset, length);
   const block = { kind: "block", what: coded.what, data: coded.data } as const;

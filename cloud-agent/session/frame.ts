@@ -117,8 +117,10 @@ export async function takeDecoded(
       const next = await takeCheckIn(step, device, message);
       return done(next, repeatedAck(next, message), true);
     }
-    case "fetch":
-      return done(device, [await answerFetch(step, device, message)]);
+    case "fetch": {
+      const answer = await answerFetch(step, device, message);
+      return done(device, answer ? [answer] : []);
+    }
     case "event":
       return done(await takeEvent(step, device, message));
     case "commit": {

@@ -102,6 +102,7 @@ describe("RUNBOOK.md", () => {
       databaseUrl: "postgres://agent@db/fleet",
       mqttUrl: "mqtt://agent@broker",
       mqttShare: "fleet",
+      payloadsEndpoint: "https://s3.example.org",
     };
     const given = samples[name!] ?? value!;
     const config = configFromEnv({ [variable!]: given }) as Record<string, unknown>;

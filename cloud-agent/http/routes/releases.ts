@@ -5,7 +5,7 @@ import { commandsMax, envelopeBytesMax, settingsMax } from "../../../firmware/pr
 import { AgentCode, AgentError } from "../../core/errors.ts";
 import { imagesPerReleaseMax, payloadBytesMax, releaseBodyBytesMax } from "../../core/limits.ts";
 import { acceptReleaseKeys } from "../../core/releaseKeys.ts";
-import { needRelease, publishRelease } from "../../core/releases.ts";
+import { needRelease, publishRelease, signedPayloads } from "../../core/releases.ts";
 import { person } from "../auth.ts";
 import type { Api, ApiDeps } from "../deps.ts";
 import { base64, failures, hex, release, sequence, sequenceParams, uint32 } from "../schemas.ts";
@@ -111,11 +111,20 @@ export function releaseRoutes(app: Api, deps: ApiDeps): void {
         envelope: bytes(envelope),
         payload: bytes(payload),
       }));
+      const publication = { ...rest, images: decoded, person: person(request) };
+      if (deps.payloads.hasOrigin) {
+        // Outside of a transaction: an origin takes its time. What no release names there does no harm.
+        const keys = await deps.store.tx((tx) => acceptReleaseKeys(tx, files));
+        for (const { digest, payload } of signedPayloads(publication, keys)) {
+          await deps.payloads.put(digest, payload);
+        }
+      }
       const published = await deps.store.tx(async (tx) => {
         const keys = await acceptReleaseKeys(tx, files);
-        const publication = { ...rest, images: decoded, person: person(request) };
         const { releaseGate: gate } = deps.config;
-        return publishRelease(tx, publication, { keys, gate, nowMs: deps.clock.nowMs() });
+        const payloadsAt = deps.payloads.hasOrigin ? ("origin" as const) : undefined;
+        const options = { keys, gate, payloadsAt, nowMs: deps.clock.nowMs() };
+        return publishRelease(tx, publication, options);
       });
       return reply.code(published.wasNew ? 201 : 200).send(published.release);
     },

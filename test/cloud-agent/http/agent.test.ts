@@ -171,6 +171,7 @@ describe("settings", () => {
       kmIds: [],
       ...{ vitalsRawDays: 7, vitalsHourDays: 30, vitalsDayDays: 730, vitalsRawRowsMax: 20_000_000 },
       coding: "any",
+      payloadsRegion: "us-east-1",
       lab: true,
       releaseGate: "full",
       approvalsMin: 0,

@@ -21,6 +21,8 @@ export interface Harness {
   logged: unknown[];
   config: { lab: boolean; checkInS: number; releaseGate: "full" | "open"; approvalsMin?: number };
   releaseKeys: { files: Uint8Array[] };
+  /** none by default: published payloads go into the database */
+  payloads: ApiDeps["payloads"];
   ready: { now: boolean };
   hooks: ApiDeps["hooks"];
   reconcile: ApiDeps["reconcile"];
@@ -53,6 +55,13 @@ export async function harness(): Promise<Harness> {
     logged: [],
     config: { lab: false, checkInS: 60, releaseGate: "open" },
     releaseKeys: { files: [] },
+    payloads: {
+      hasOrigin: false,
+      put: () => Promise.reject(new Error("no origin")),
+      load: () => Promise.reject(new Error("no origin")),
+      linkKey: new Uint8Array(32).fill(0x6b),
+      deviceKey: () => null,
+    },
     ready: { now: true },
     hooks: { plan: () => [], run: async () => undefined },
     reconcile: { run: () => Promise.reject(new Error("no reconciler")) },
@@ -79,6 +88,9 @@ function deps(): ApiDeps {
       close: () => state.store.close(),
     },
     lab: state.lab,
+    get payloads() {
+      return state.payloads;
+    },
     get config() {
       return state.config;
     },

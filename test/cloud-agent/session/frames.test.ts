@@ -203,6 +203,20 @@ describe("a FETCH", () => {
     const fetch = { kind: "fetch", what: 1, sequence, offset, length: 10 } as const;
     expect(messageOf(await bench.say(device, device.seal(fetch)), "no").code).toBe(code);
   });
+  it("of a payload that is still on its way to the agent is not answered; the next one is", async () => {
+    const { image } = bench.ports;
+    let isHere = false;
+    bench.ports.image = async (...asked) => {
+      const found = await image(...asked);
+      return found && (isHere ? found : { ...found, payload: "loading" });
+    };
+    const ask = (what: number) =>
+      device.seal({ kind: "fetch", what, sequence: 2, offset: 0, length: 100 });
+    for (const what of [1, 2]) expect(await bench.give(serial, ask(what))).toEqual([]);
+    expect(messageOf(await bench.say(device, ask(0)), "block").totalBytes).toBe(300);
+    isHere = true;
+    expect(messageOf(await bench.say(device, ask(1)), "block").totalBytes).toBe(1000);
+  });
   it("for more than a block is refused as malformed", async () => {
     const fetch = { kind: "fetch", what: 1, sequence: 2, offset: 0, length: 513 } as const;
     expect(await bench.give(serial, device.seal(fetch))).toEqual([]);
