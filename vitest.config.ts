@@ -8,9 +8,10 @@ const agents = "test/cloud-agent";
 const onPostgres = {
   name: "PostgreSQL",
   include: process.env.STORE_TESTS
-    ? [`${agents}/{http,outbox,session,vitals}/**/*.test.ts`]
+    ? [`${agents}/{http,outbox,provisioning,session,vitals}/**/*.test.ts`]
     : [
         `${agents}/http/{agent,claims,devices,export,ownership,releases,wholeLife}.test.ts`,
+        `${agents}/provisioning/{claim,decommission}.test.ts`,
         `${agents}/session/{claim,frames,handshake,orders}.test.ts`,
         `${agents}/{outbox,vitals}/*.test.ts`,
       ],
