@@ -101,7 +101,9 @@ function isAbsence(error: unknown): error is Error {
     absentStates.test(code) ||
     absentErrors.test(code) ||
     // pg gives these no code.
-    /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message)
+    /^(Connection terminated|timeout exceeded when trying|Client has encountered a connection)/.test(
+      error.message,
+    )
   );
 }
 

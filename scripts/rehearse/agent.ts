@@ -33,11 +33,13 @@ export class Agent {
   checkIns = 0;
   readonly #queue: EventQueue;
   readonly #ports: AgentPorts;
+  readonly #isAskedForVitals: boolean;
   readonly #told: DeviceRecord[] = [];
-  readonly #toldText: string[] = [];
 
-  constructor(queue: EventQueue, dice: Dice, checkInS: number) {
+  /** @param isAskedForVitals true when the policy's filters may name a vital */
+  constructor(queue: EventQueue, dice: Dice, checkInS: number, isAskedForVitals: boolean) {
     this.#queue = queue;
+    this.#isAskedForVitals = isAskedForVitals;
     const clock = { nowMs: () => queue.nowMs };
     const offers = createOffers({ clock, lab: new LabOffers() });
     this.#ports = {
@@ -98,17 +100,13 @@ export class Agent {
     let index = 0;
     for (const device of this.store.devices.values()) {
       const at = index++;
-      if (this.#told[at] === device) continue;
+      const told = this.#told[at];
+      if (told === device) continue;
       this.#told[at] = device;
-      const { record: _, ...facts } = factsOf(device);
-      const text = JSON.stringify({ ...facts, lastSeenMs: 0 });
-      if (this.#toldText[at] === text) {
+      if (told !== undefined && isSameButSeen(told, device, this.#isAskedForVitals)) {
         seen[0].push(at);
-        seen[1].push(facts.lastSeenMs!);
-        continue;
-      }
-      this.#toldText[at] = text;
-      changed.push(facts);
+        seen[1].push(device.lastSeenMs!);
+      } else changed.push(factsOf(device));
     }
     return { changed, seen };
   }
@@ -132,6 +130,19 @@ export class Agent {
   }
 }
 
+/** True when two records of a device differ in the time it was heard, and in nothing else that is asked for. */
+function isSameButSeen(before: DeviceRecord, now: DeviceRecord, asksForVitals: boolean): boolean {
+  let name: keyof DeviceRecord;
+  for (name in now) {
+    const [old, value] = [before[name], now[name]];
+    if (old === value || name === "lastSeenMs") continue;
+    if (name === "latestVitals" && !asksForVitals) continue;
+    // What a check-in tells is decoded anew each time.
+    if (typeof old !== "object" || JSON.stringify(old) !== JSON.stringify(value)) return false;
+  }
+  return true;
+}
+
 const nothing = new Uint8Array(0);
 
 const framed = (message: CloudMessage) => [Msg.Frame, cloudItems(message)];
@@ -153,11 +164,17 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
   !Array.isArray(value) &&
   !(value instanceof Uint8Array);
 
+/** Keys of digits alone; a look at the first is enough, because names begin with a letter. */
+function isNumber(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 48 && first <= 57;
+}
+
 function asMap(value: Record<string, unknown>): Map<unknown, unknown> {
   const map = new Map<unknown, unknown>();
   for (const key in value) {
     const item = value[key];
-    map.set(/^\d+$/.test(key) ? Number(key) : key, isMap(item) ? asMap(item) : item);
+    map.set(isNumber(key) ? Number(key) : key, isMap(item) ? asMap(item) : item);
   }
   return map;
 }

@@ -29,8 +29,9 @@ export function cborBytes(value: unknown): number {
   let sum = 1;
   const object = value as Record<string, unknown>;
   for (const key in object) {
-    const number = Number(key);
-    sum += (Number.isNaN(number) ? 1 + key.length : headBytes(number)) + cborBytes(object[key]);
+    const first = key.charCodeAt(0);
+    const isNumber = first >= 48 && first <= 57;
+    sum += (isNumber ? headBytes(Number(key)) : 1 + key.length) + cborBytes(object[key]);
   }
   return sum;
 }

@@ -49,7 +49,10 @@ export class Shard {
     this.#plan = plan;
     this.#part = part;
     this.#parts = parts;
-    this.agent = new Agent(this.queue, new Dice(plan.seed + 1 + part), plan.checkInS);
+    // Vitals change with every check-in; records that only differ in them are told of where an expression may read them.
+    const isAskedForVitals = /"(where|saved\w*)":/.test(JSON.stringify(plan.policy));
+    const dice = new Dice(plan.seed + 1 + part);
+    this.agent = new Agent(this.queue, dice, plan.checkInS, isAskedForVitals);
     this.recorder = new Recorder(startMs, plan.release.record.sequence);
   }
 

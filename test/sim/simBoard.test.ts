@@ -9,7 +9,7 @@ import { composeStorage } from "./support/image.ts";
 function start(boot0: string, options: Partial<SimBoardOptions> = {}, board: Board = puckjs) {
   const clock = new VirtualClock();
   const storage = composeStorage(board, boot0);
-  const sim = new SimBoard({ board, clock, storage, wallLimitMs: 200, ...options });
+  const sim = new SimBoard({ board, clock, storage, wallLimitMs: 1000, ...options });
   sim.powerOn();
   return { clock, sim };
 }
