@@ -8,12 +8,12 @@ const agents = "test/cloud-agent";
 const onPostgres = {
   name: "PostgreSQL",
   include: process.env.STORE_TESTS
-    ? [`${agents}/{http,outbox,provisioning,session,vitals}/**/*.test.ts`]
+    ? [`${agents}/{filter,http,outbox,provisioning,session,vitals}/**/*.test.ts`]
     : [
         `${agents}/http/{agent,claims,devices,export,ownership,releases,wholeLife}.test.ts`,
         `${agents}/provisioning/{claim,decommission}.test.ts`,
         `${agents}/session/{claim,frames,handshake,orders}.test.ts`,
-        `${agents}/{outbox,vitals}/*.test.ts`,
+        `${agents}/{filter/saved,http/transferHttp,outbox/*,vitals/*}.test.ts`,
       ],
   // It reads the rows of its file.
   exclude: [`${agents}/session/hello.test.ts`],
