@@ -1,11 +1,19 @@
 /** Payloads over HTTP: links, ranges, and blocks that one device alone can open; and releases whose payloads are elsewhere. */
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createAgent } from "../../../cloud-agent/agent.ts";
 import { createOffers, LabOffers } from "../../../cloud-agent/offers.ts";
 import { createPayloads, type Payloads } from "../../../cloud-agent/payloads/payloads.ts";
 import { rangeOf } from "../../../cloud-agent/payloads/range.ts";
 import { s3Origin } from "../../../cloud-agent/payloads/s3.ts";
 import { openBlock, sealedSize, sealPayload } from "../../../cloud-agent/payloads/sealed.ts";
+import { systemClock } from "../../../cloud-agent/platform/clock.ts";
+import { parseConfig } from "../../../cloud-agent/platform/config.ts";
+import { systemRandom } from "../../../cloud-agent/platform/random.ts";
+import { deviceKey as deviceKeyOf } from "../../../firmware/protocol/host/kdf.ts";
 import {
   encodeEnvelope,
   encodeManifest,
@@ -267,5 +275,61 @@ describe("a release whose payload is in a bucket", () => {
     s3.objects.set(`/fleet/${digest}`, Buffer.alloc(image.length));
     const reply = await get((await link()).body.path);
     expect(reply.json()).toMatchObject({ code: 647, name: "PayloadDamaged", status: 502 });
+  });
+});
+
+describe("an agent with a bucket", () => {
+  it("publishes into it and gives a device's blocks out of it, over its own sockets", async () => {
+    const data = mkdtempSync(join(tmpdir(), "bucket-"));
+    const keyFile = join(data, "keys.json");
+    writeFileSync(keyFile, api.releaseKeys.files[0]!);
+    const adminToken = "administrator-of-a-test";
+    const s3Place = {
+      payloads: "s3://fleet/a",
+      payloadsEndpoint: s3.url,
+      payloadsRegion: s3Region,
+    };
+    const settings = {
+      ...{
+        data,
+        httpPort: 0,
+        mqttPort: 0,
+        mqttHost: "127.0.0.1",
+        adminToken,
+        releaseKeys: keyFile,
+      },
+      ...{ durability: "normal" as const, releaseGate: "open" as const, km: "5a".repeat(32) },
+      ...{ ...s3Place, payloadsKeyId: s3Keys.keyId, payloadsSecret: s3Keys.secret },
+    };
+    const edges = { clock: systemClock, random: systemRandom, log: quiet, showAdminToken() {} };
+    const agent = createAgent(parseConfig(settings), edges);
+    await agent.start();
+    try {
+      const ask = (path: string, body?: object, headers: Record<string, string> = {}) =>
+        fetch(new URL(path, agent.httpUrl), {
+          method: body ? "POST" : "GET",
+          ...(body ? { body: JSON.stringify(body) } : {}),
+          headers: body
+            ? { authorization: `Bearer ${adminToken}`, "content-type": "application/json" }
+            : headers,
+        });
+      const images = [{ board: "puckjs", envelope: base64(envelope()), payload: base64(image) }];
+      expect((await ask("/v1/releases", { images })).status).toBe(201);
+      expect([...s3.objects.keys()]).toEqual([`/fleet/a/${digest}`]);
+      expect(await agent.store.tx((tx) => tx.blob(1, 7, classId))).toBe(null);
+      const device = deviceRecord("SN-0001", { lifecycle: Lifecycle.Operating, epoch: 2 });
+      await agent.store.tx((tx) => tx.putDevice(device));
+      const made = await ask(`/v1/payloads/${digest}/links`, { serial: "SN-0001" });
+      const { path } = (await made.json()) as { path: string };
+      const reply = await ask(path, undefined, { range: "bytes=0-1023" });
+      expect(reply.status).toBe(206);
+      const block = { index: 0, bytes: new Uint8Array(await reply.arrayBuffer()) };
+      const key = deviceKeyOf(Buffer.alloc(32, 0x5a), "SN-0001", 2);
+      const opened = openBlock(key, manifestInput.digest, block, image.length);
+      expect(opened).toEqual(new Uint8Array(image.subarray(0, opened!.length)));
+    } finally {
+      await agent.stop();
+      rmSync(data, { recursive: true });
+    }
   });
 });
