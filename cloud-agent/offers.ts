@@ -80,13 +80,15 @@ export function createOffers(deps: { clock: Clock; lab: LabOffers; payloads?: Pa
       return releaseImage(tx, sequence, factsOf(device), readPayload);
     },
 
-    async running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | "loading" | null> {
+    async running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | null> {
       const { runningSequence, runningDigest, birth } = device;
       const release = await tx.release(runningSequence);
       // A poisoned release may still run somewhere; what counts is that it is the same image.
       const image = release?.images.find(({ classId }) => classId === birth.classId);
       if (!image || image.digest.slice(0, 16) !== runningDigest) return null;
-      return readPayload(tx, runningSequence, image);
+      // An update does not wait for what only makes it shorter, and may have been lost.
+      const found = await readPayload(tx, runningSequence, image);
+      return found === "loading" ? null : found;
     },
   };
 }

@@ -77,8 +77,8 @@ export interface AgentPorts {
    *  a pause); a poisoned or unknown one may not. @returns null: answer NO with Code.ReleaseNotFound */
   image(tx: Tx, device: DeviceRecord, sequence: number): Promise<Image | null>;
   /** The very image that a device said it runs, by its digest: what a patch may copy from.
-   *  @returns null when it was never published here */
-  running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | "loading" | null>;
+   *  @returns null when it was never published here, or is not here yet: blocks are packed then, each for itself */
+  running(tx: Tx, device: DeviceRecord): Promise<Uint8Array | null>;
   /** The unverified image that the lab route left for this device, null outside the lab. offerFor and image use it too. */
   labOffer(serial: string): (Offer & Image) | null;
   /** Ends a wipe: appends the certificate to the chain, appends event "certificateIssued" and stores the device as

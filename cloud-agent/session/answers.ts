@@ -126,7 +126,6 @@ export async function answerFetch(
   const { coding } = step.ports.config;
   if (coding === "plain") return blockOf({ ...fetch, what: 1 }, payload);
   const running = coding === "any" ? await step.ports.running(step.tx, device) : null;
-  if (running === "loading") return null;
   const { offset, length } = fetch;
   const coded = coder.next(named(payload), running && named(running), offset, length);
   const block = { kind: "block", what: coded.what, data: coded.data } as const;

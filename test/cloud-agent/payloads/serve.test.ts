@@ -269,6 +269,21 @@ describe("a release whose payload is in a bucket", () => {
     await same.load(digest, image.length);
     expect((await image7())?.payload).toEqual(new Uint8Array(image));
   });
+  it("and runs on a device is no reason to wait for whoever updates it, also when it was lost", async () => {
+    await publish();
+    Object.assign(api.payloads, bucket());
+    s3.objects.clear();
+    const runs = { runningSequence: 7, runningDigest: digest.slice(0, 16) };
+    const running = () =>
+      api.store.tx(async (tx) => {
+        return offers().running(tx, { ...(await tx.device("SN-0001"))!, ...runs });
+      });
+    expect(await running()).toBe(null);
+    s3.objects.set(`/fleet/${digest}`, Buffer.from(image));
+    Object.assign(api.payloads, bucket());
+    await api.payloads.load(digest, image.length);
+    expect(await running()).toEqual(new Uint8Array(image));
+  });
   it("that was damaged there is given to nobody", async () => {
     await publish();
     Object.assign(api.payloads, bucket());
