@@ -1,4 +1,6 @@
 /** Which keys a release must be signed with. */
+
+import { CodedError } from "../../firmware/protocol/host/codedError.ts";
 import {
   decodeKeySet,
   decodeSignedKeySet,
@@ -37,10 +39,9 @@ export async function acceptReleaseKeys(tx: Tx, files: Uint8Array[]): Promise<Re
   const accepted = stored === null ? null : decodeKeySet(fromHex(stored));
   const chain: ReleaseKeys["chain"] = [];
   let body = "";
-  for (const file of files) {
-    const signed = decodeSignedKeySet(file);
+  for (const [at, file] of files.entries()) {
+    const { signed, version } = readSignedSet(file, at + 1);
     body = Buffer.from(signed.body).toString("hex");
-    const { version } = decodeKeySet(signed.body);
     let keySet = accepted;
     if (accepted !== null && version === accepted.version) {
       if (body !== stored) throw wrongKeySet(`version ${version} is not the one accepted before`);
@@ -63,6 +64,21 @@ export async function acceptReleaseKeys(tx: Tx, files: Uint8Array[]): Promise<Re
     newest: trusted(last.keySet),
     chain,
   };
+}
+
+/** @param number of the file, from 1 @throws AgentError KeyFileInvalid for what no device would take */
+function readSignedSet(
+  file: Uint8Array,
+  number: number,
+): { signed: SignedKeySet; version: number } {
+  try {
+    const signed = decodeSignedKeySet(file);
+    return { signed, version: decodeKeySet(signed.body).version };
+  } catch (cause) {
+    if (!(cause instanceof CodedError)) throw cause;
+    // Nothing that the caller sent: a file of the agent's own is damaged.
+    throw wrongKeySet(`file ${number}: ${cause.message}`);
+  }
 }
 
 /** The first key set by which these signatures suffice; undefined where no device gets another one. */

@@ -62,6 +62,13 @@ describe("a release file", () => {
     );
   });
 
+  it("is not judged by a damaged key set, whose file and fault are named", async () => {
+    api.releaseKeys.files = [keySet.slice(0, -5)];
+    const reply = await publish(file());
+    expect([reply.status, reply.body.name]).toEqual([500, "KeyFileInvalid"]);
+    expect(reply.body.detail).toMatch(/^release key set: file 1: /);
+  });
+
   it("by a key that the newest key set left out is refused, one by its successor is held back until devices know it", async () => {
     const dir = join(directory, "rotated");
     cpSync(ofSensor1.keysDir, dir, { recursive: true });
