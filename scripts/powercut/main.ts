@@ -46,10 +46,7 @@ function tasksOf(options: Options): Task[] {
   const tasks = options.boards.flatMap((board) => {
     const isSmallest = board === smallestBoard;
     const long = { places: options.places ?? (isSmallest ? 3 : 0) };
-    const short = {
-      places: options.places ?? (isSmallest ? 3 : 1),
-      journalCuts: options.journalCuts,
-    };
+    const short = { ...long, journalCuts: options.journalCuts };
     return [
       ...options.flows.filter(isLong).map((name) => task(board, [name], long)),
       task(

@@ -29,9 +29,9 @@ export const usage = `npm run powercut -- [options]
   --seed n       draws other torn bits; default 1
   --draws n      draws so many more torn bits for each cut; default 0
   --limit n      at most n cuts of each flow by its TypeScript, spread over it; default all
-  --whole n      cuts of each flow on the whole board with the shipped texts; default 12
+  --whole n      cuts of each flow on the whole board with the shipped texts; default 12, 0 for none
   --places n     plays each flow also with its journal changing halves at n places, 0 to 3; default 3 on the smallest
-                 board, 1 on the others, there none in transfer and wipe
+                 board, none on the others: 1 there takes two minutes more
   --doubles n    double cuts of each flow on the smallest board; default 400
   --journal n    cuts of the journal alone, for each board; default 12000
   --jobs n       threads; default 2

@@ -66,7 +66,8 @@ export function sweepBoard(sweep: BoardSweep, tell: (news: News) => void): void 
     const share = Math.ceil(boardCuts / ((sweep.variants ?? variants) + 1));
     const points = recorded.points.flatMap((point) => drawn(point, draws));
     play(sweep, recorded, "core", spread(points, limit), tell, memo);
-    play(sweep, recorded, "board", spread(recorded.points, share), tell, memo);
+    // None, not all, as for the others: a whole board's start costs as much as a hundred of the core's.
+    if (share > 0) play(sweep, recorded, "board", spread(recorded.points, share), tell, memo);
   }
 }
 
