@@ -40,6 +40,7 @@ export async function shaProgram(shape: Shape): Promise<{ program: string; stora
     "framework",
     options,
   );
+  // As in every part, Uint8Array is a member of its first parameter there.
   const hash = await finishText(lowered, "part", board, core.names, options);
   const storage = storageOf(shape, [
     ["sha", hash],
@@ -74,7 +75,7 @@ function programText(n: Record<string, string>): string {
   const message = Uint8Array.from({ length: 120 }, (_, i) => i);
   return `
 var S=require("Storage"),native=require("crypto").SHA256,blocks=0;
-var hash=eval(S.read("sha"))(function(){blocks++});
+var block=function(){blocks++};block.${n.Bytes}=Uint8Array;var hash=eval(S.read("sha"))(block);
 var hex=function(b){b=new Uint8Array(b);var s="";for(var i=0;i<b.length;i++)s+=(b[i]+256).toString(16).substr(1);return s};
 var wrong=${JSON.stringify(vectors)}.filter(function(v){return hex(hash(v[0]))!==v[1]}).map(function(v){return v[0]});
 var same=true;for(var i=0;i<140;i++){var m=new Uint8Array(i);for(var j=0;j<i;j++)m[j]=i*j;same=same&&hex(hash(m))===hex(native(m))}
