@@ -1,5 +1,6 @@
 import mqtt, { type MqttClient } from "mqtt";
 import { messageBytesMax } from "../../firmware/protocol/limits.ts";
+import { withoutPassword } from "../core/address.ts";
 import { AgentCode, AgentError } from "../core/errors.ts";
 import type { Log } from "../core/ports.ts";
 import type { BrokerPort } from "./port.ts";
@@ -53,8 +54,8 @@ export function createExternalBroker(options: ExternalBrokerOptions): BrokerPort
       client = started;
       started.on("message", received);
       started.on("error", (err) => log.warn({ err }, "the broker refused something"));
-      started.on("offline", () => log.warn({ broker: shown(url) }, "the broker is away"));
-      started.on("connect", () => log.info({ broker: shown(url) }, "the broker is back"));
+      started.on("offline", () => log.warn({ broker: withoutPassword(url) }, "the broker is away"));
+      started.on("connect", () => log.info({ broker: withoutPassword(url) }, "the broker is back"));
       const topics = upTopics.map((topic) => (share ? `$share/${share}/${topic}` : topic));
       // Again at each reconnect by itself: the client keeps what it subscribed to.
       const granted = await started.subscribeAsync(topics, { qos: 0 }).catch((cause: Error) => {
@@ -118,11 +119,6 @@ async function connected({ url, share, clientId }: ExternalBrokerOptions): Promi
 function refused(url: string, found: string): AgentError {
   return new AgentError(
     AgentCode.BrokerUnreachable,
-    `broker ${shown(url)}: expected one that lets this agent in, got: ${found}`,
+    `broker ${withoutPassword(url)}: expected one that lets this agent in, got: ${found}`,
   );
-}
-
-/** Without its password. */
-export function shown(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/i, "$1:…@");
 }

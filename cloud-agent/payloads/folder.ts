@@ -25,7 +25,10 @@ export function folderOrigin(folder: string): Origin {
       const path = place(digest);
       try {
         mkdirSync(join(folder, digest.slice(0, 2)), { recursive: true, mode: 0o750 });
-        const found = await readFile(path).catch(() => null);
+        const found = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+          if (cause.code === "ENOENT") return null;
+          throw cause;
+        });
         if (found !== null && Buffer.compare(found, bytes) === 0) return;
         // A power cut leaves the old name or the whole file, never half of it.
         const part = `${path}.${process.pid}.part`;

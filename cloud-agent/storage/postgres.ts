@@ -1,6 +1,7 @@
 /** PostgreSQL through pg: the only file that knows the driver or speaks PostgreSQL's own SQL. */
 import { PostgresDialect, sql } from "kysely";
 import pg from "pg";
+import { withoutPassword } from "../core/address.ts";
 import { AgentCode, AgentError } from "../core/errors.ts";
 import type { DatabaseKind } from "./database.ts";
 import { openSqlStore } from "./sqlStore.ts";
@@ -105,9 +106,4 @@ function isAbsence(error: unknown): error is Error {
       error.message,
     )
   );
-}
-
-/** For logs and errors. */
-export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/i, "$1:…@");
 }

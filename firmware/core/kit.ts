@@ -23,7 +23,7 @@ export interface Kit {
   slot(slots: SlotsRecord, isOther?: unknown): SlotRecord | null;
   hmac(key: Bytes, message: Piece): Bytes;
   cut(b: Bytes, o: number, n: number): Bytes;
-  same(a: Bytes, b: Bytes): boolean;
+  same(a: ArrayLike<number>, b: ArrayLike<number>): boolean;
   /** Uint8Array, whose name is long: the build writes this one for it */
   Bytes: typeof Uint8Array;
   encode(value: any): Bytes;

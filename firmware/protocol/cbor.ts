@@ -62,7 +62,7 @@ export function decode(b: Uint8Array): any {
       // The interpreter takes a length of 0 for "to the end" (jswrap_arraybuffer.c).
       const v = n ? new Uint8Array(b.buffer, b.byteOffset + p, n) : new Uint8Array(0);
       p += n;
-      return major === 2 ? v : String.fromCharCode.apply(null, v as any);
+      return major === 2 ? v : String.fromCharCode.apply(null, v as unknown as number[]);
     }
     if (major === 4) {
       const a: any[] = [];

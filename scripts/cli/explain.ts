@@ -1,5 +1,6 @@
 /** What the command says when it stops: code, object, expectation, finding, and what to do, for every error of the world. */
 import { CommanderError } from "commander";
+import { AgentError, errorKinds } from "../../cloud-agent/core/errors.ts";
 import { errorTexts } from "../../firmware/protocol/errorTexts.ts";
 import { CodedError } from "../../firmware/protocol/host/codedError.ts";
 
@@ -10,6 +11,9 @@ export function explained(error: unknown): string | null {
   if (error instanceof CodedError) {
     const { name, next } = errorTexts[error.code];
     return `${name} (${error.code}): ${error.message}. ${next}`;
+  }
+  if (error instanceof AgentError) {
+    return `${error.name} (${error.code}): ${error.message}. ${errorKinds[error.code]!.next}`;
   }
   if (isOfSystem(error)) return systemWords(error);
   // Tools and build carry a code that is a text, and say all in their message.

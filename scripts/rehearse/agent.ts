@@ -23,6 +23,7 @@ import { type CloudMessage, cloudItems } from "../../firmware/protocol/host/clou
 import { readDeviceMessage } from "../../firmware/protocol/host/deviceMessages.ts";
 import { Msg } from "../../firmware/protocol/messages.ts";
 import type { Dice } from "../sim/field/dice.ts";
+import { isNumber } from "./bytes.ts";
 import type { EventQueue } from "./queue.ts";
 import { MemoryStore } from "./store.ts";
 
@@ -163,12 +164,6 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
   value !== null &&
   !Array.isArray(value) &&
   !(value instanceof Uint8Array);
-
-/** Keys of digits alone; a look at the first is enough, because names begin with a letter. */
-function isNumber(key: string): boolean {
-  const first = key.charCodeAt(0);
-  return first >= 48 && first <= 57;
-}
 
 function asMap(value: Record<string, unknown>): Map<unknown, unknown> {
   const map = new Map<unknown, unknown>();

@@ -13,6 +13,12 @@ function headBytes(count: number): number {
   return count < 24 ? 1 : count < 256 ? 2 : count < 65_536 ? 3 : count < 2 ** 32 ? 5 : 9;
 }
 
+/** Keys of digits alone; a look at the first is enough, because names begin with a letter. */
+export function isNumber(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 48 && first <= 57;
+}
+
 export function cborBytes(value: unknown): number {
   if (typeof value === "number") {
     if (!Number.isInteger(value)) return 9;
@@ -29,9 +35,7 @@ export function cborBytes(value: unknown): number {
   let sum = 1;
   const object = value as Record<string, unknown>;
   for (const key in object) {
-    const first = key.charCodeAt(0);
-    const isNumber = first >= 48 && first <= 57;
-    sum += (isNumber ? headBytes(Number(key)) : 1 + key.length) + cborBytes(object[key]);
+    sum += (isNumber(key) ? headBytes(Number(key)) : 1 + key.length) + cborBytes(object[key]);
   }
   return sum;
 }

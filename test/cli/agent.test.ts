@@ -1,9 +1,7 @@
 /** `fleetling agent`: the service's upkeep, on both databases, against an agent that runs. */
-import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Agent, createAgent } from "../../cloud-agent/agent.ts";
 import { systemClock } from "../../cloud-agent/platform/clock.ts";
@@ -11,9 +9,9 @@ import { parseConfig } from "../../cloud-agent/platform/config.ts";
 import { createLog } from "../../cloud-agent/platform/log.ts";
 import { systemRandom } from "../../cloud-agent/platform/random.ts";
 import { deviceRecord } from "../cloud-agent/fixtures.ts";
+import { runCommand } from "../support/command.ts";
 import { hasPostgres, needsPostgres, newPostgresUrl } from "../support/stores.ts";
 
-const bin = fileURLToPath(new URL("../../scripts/cli/bin.mjs", import.meta.url));
 let dir: string;
 let agents: Agent[];
 beforeEach(() => {
@@ -27,13 +25,7 @@ afterEach(async () => {
 
 /** @returns exit code and both outputs of `fleetling agent …` in an environment with nothing else */
 function run(words: string[], env: Record<string, string> = {}) {
-  const { PATH = "" } = process.env;
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const options = { cwd: dir, env: { PATH, ...env } };
-    execFile(process.execPath, [bin, "agent", ...words], options, (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, err }),
-    );
-  });
+  return runCommand(["agent", ...words], { cwd: dir, env });
 }
 
 async function start(data: string, databaseUrl?: string): Promise<Agent> {
@@ -67,7 +59,7 @@ describe.each([
     const out = join(dir, "backup");
     const made = await run(["backup", "--data", data, "--out", out, "--with-keys"], env(url));
     expect(made).toEqual({
-      ...{ code: 0, err: "" },
+      ...{ code: 0, error: "" },
       out: `made ${out}: certificate.key, fleet.db, km.key\n`,
     });
     await born(first, "SN-0002");
@@ -75,13 +67,13 @@ describe.each([
 
     const again = await run(["backup", "--data", data, "--out", out], env(url));
     expect(again.code).toBe(1);
-    expect(again.err).toMatch(/^BACKUP_EXISTS: .* Take another folder/);
+    expect(again.error).toMatch(/^BACKUP_EXISTS: .* Take another folder/);
     const over = await run(["restore", out, "--data", data], env(url));
     expect(over.code).toBe(1);
-    expect(over.err).toMatch(isPostgres ? /^StoreNotEmpty \(682\)/ : /^BACKUP_EXISTS.*fleet\.db/);
+    expect(over.error).toMatch(isPostgres ? /^StoreNotEmpty \(682\)/ : /^BACKUP_EXISTS.*fleet\.db/);
 
     const done = await run(["restore", out, "--data", data2], env(url2));
-    expect([done.code, done.err]).toEqual([0, ""]);
+    expect([done.code, done.error]).toEqual([0, ""]);
     expect(done.out).toContain("fleetling keys lease --leaves 0");
     const second = await start(data2, url2);
     expect(await serials(second)).toEqual(["SN-0001"]);
@@ -100,12 +92,12 @@ describe("a backup", () => {
     bytes[bytes.length - 1]! ^= 1;
     writeFileSync(join(out, "fleet.db"), bytes);
     const refused = await run(["restore", out, "--data", join(dir, "new")]);
-    expect(refused.err).toMatch(/^BACKUP_DAMAGED: .*fleet\.db: .* nothing was changed/);
+    expect(refused.error).toMatch(/^BACKUP_DAMAGED: .*fleet\.db: .* nothing was changed/);
     expect(existsSync(join(dir, "new"))).toBe(false);
     const none = await run(["restore", dir, "--data", join(dir, "new")]);
-    expect(none.err).toMatch(/^BACKUP_DAMAGED: .*backup\.json/);
+    expect(none.error).toMatch(/^BACKUP_DAMAGED: .*backup\.json/);
     const missing = await run(["backup", "--data", join(dir, "none"), "--out", join(dir, "b2")]);
-    expect(missing.err).toMatch(/^BACKUP_SOURCE: .* DATABASE_URL/);
+    expect(missing.error).toMatch(/^BACKUP_SOURCE: .* DATABASE_URL/);
     expect(existsSync(join(dir, "b2"))).toBe(false);
   });
 });
@@ -119,14 +111,14 @@ describe.skipIf(!hasPostgres)(`a move to PostgreSQL${needsPostgres}`, () => {
     const url = await newPostgresUrl();
     const file = join(data, "fleet.db");
     const moved = await run(["migrate-store", "--from", file, "--to", url, "--json"]);
-    expect(moved.err).toBe("");
+    expect(moved.error).toBe("");
     expect(JSON.parse(moved.out).rows).toMatchObject({ devices: 1 });
     await expect(start(data)).rejects.toMatchObject({ name: "StoreMoved" });
     agents.pop();
     const second = await start(data, url);
     expect(await serials(second)).toEqual(["SN-0001"]);
     const twice = await run(["migrate-store", "--from", file, "--to", await newPostgresUrl()]);
-    expect(twice.err).toMatch(/^StoreMoved \(681\)/);
+    expect(twice.error).toMatch(/^StoreMoved \(681\)/);
   });
 });
 
@@ -134,7 +126,7 @@ describe("check-config", () => {
   it("prints the settings without their secrets, and names every wrong one", async () => {
     const env = { FLEETLING_DATA: join(dir, "data"), FLEETLING_KM: "ab".repeat(32) };
     const right = await run(["check-config"], env);
-    expect([right.code, right.err]).toEqual([0, ""]);
+    expect([right.code, right.error]).toEqual([0, ""]);
     expect(right.out).toMatch(/^km +\(set\)$/m);
     expect(right.out).not.toContain("abab");
     expect(right.out).toContain("The settings are right");
@@ -143,9 +135,9 @@ describe("check-config", () => {
     });
     expect(wrong.code).toBe(1);
     for (const name of ["ConfigInvalid (651)", "httpPort", "databaseUrl", "ticks"])
-      expect(wrong.err).toContain(name);
+      expect(wrong.error).toContain(name);
     const away = { ...env, DATABASE_URL: "postgres://agent:secret@127.0.0.1:1/fleet" };
     const unreachable = await run(["check-config"], away);
-    expect(unreachable.err).toMatch(/^StoreUnreachable \(680\): database postgres:\/\/agent:…@/);
+    expect(unreachable.error).toMatch(/^StoreUnreachable \(680\): database postgres:\/\/agent:…@/);
   });
 });

@@ -1,14 +1,12 @@
 /** Commands about vitals, alerts and the outbox: what a person reads. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAlertLoop } from "../../cloud-agent/alertLoop.ts";
 import { parseAlertSettings } from "../../cloud-agent/core/alerts/settings.ts";
 import { rollUpNext } from "../../cloud-agent/core/vitals/roll.ts";
 import { deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let url = "";
 beforeEach(async () => {
@@ -18,13 +16,8 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 async function run(...words: string[]): Promise<string> {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token" };
-  try {
-    return (await promisify(execFile)(process.execPath, [bin, ...words], { env })).stdout;
-  } catch (cause) {
-    return (cause as { stderr: string }).stderr;
-  }
+  const { code, out, error } = await runFor(url, words);
+  return code === 0 ? out : error;
 }
 
 describe("the commands", () => {

@@ -1,6 +1,4 @@
 /** Commands that speak to the agent: what a person reads when all is well, and when it is not. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newSaga } from "../../cloud-agent/core/provisioning/saga.ts";
 import { saveSaga } from "../../cloud-agent/core/provisioning/store.ts";
@@ -9,8 +7,8 @@ import { createReconciler } from "../../cloud-agent/reconciler.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { birthRecord, code, deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let url = "";
 beforeEach(async () => {
@@ -20,17 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
-async function run(words: string[], env: Record<string, string> = {}) {
-  const { PATH = "" } = process.env;
-  const given = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token", ...env };
-  try {
-    const done = await promisify(execFile)(process.execPath, [bin, ...words], { env: given });
-    return { code: 0, out: done.stdout, error: done.stderr };
-  } catch (cause) {
-    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, error: stderr };
-  }
-}
+const run = (words: string[], env: Record<string, string> = {}) => runFor(url, words, { env });
 
 describe("a command for the agent", () => {
   it("does its work and says it in a line, or in JSON", async () => {

@@ -1,10 +1,9 @@
 /** `fleetling token` and `fleetling audit`: who may call the agent, and who did. */
-import { execFile } from "node:child_process";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { documentKind } from "../../cloud-agent/core/documents.ts";
 import { type Harness, harness } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let url = "";
 beforeEach(async () => {
@@ -14,13 +13,9 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 /** @returns standard output, or standard error where the command failed */
-function run(words: string[], token = "admin-token"): Promise<string> {
-  const env = { PATH: process.env.PATH, FLEETLING_URL: url, FLEETLING_TOKEN: token };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [bin, ...words], { env }, (error, out, err) =>
-      resolve(error ? err : out),
-    );
-  });
+async function run(words: string[], token?: string): Promise<string> {
+  const { code, out, error } = await runFor(url, words, { token });
+  return code === 0 ? out : error;
 }
 
 it("a token is made, works, is listed, is revoked, and is refused from then on", async () => {

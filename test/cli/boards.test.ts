@@ -1,22 +1,11 @@
 /** `fleetling boards`: what a person reads of each board, and what README.md says of them. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { boards } from "../../boards/index.ts";
 import { abilities, boardRow, closeTo, tableHead } from "../../scripts/cli/boards/facts.ts";
+import { runCommand } from "../support/command.ts";
 import { read, tableRows } from "../tidy/files.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
-
-async function run(...words: string[]) {
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, [bin, "boards", ...words]);
-    return { code: 0, out: stdout, error: "" };
-  } catch (cause) {
-    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, error: stderr };
-  }
-}
+const run = (...words: string[]) => runCommand(["boards", ...words]);
 
 describe("fleetling boards", () => {
   it("prints all boards with plan, promise and what they cannot do, as in the transcript", async () => {

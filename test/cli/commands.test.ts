@@ -1,14 +1,12 @@
 /** Commands and logs of devices from the terminal: what a person writes, reads, and is refused. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { nextCommand, takeCommandResult } from "../../cloud-agent/core/commands.ts";
 import { Code } from "../../firmware/protocol/errors.ts";
 import type { OrderResult } from "../../firmware/protocol/host/orderResult.ts";
 import { deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let url = "";
 beforeAll(async () => {
@@ -23,13 +21,8 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 async function run(...words: string[]): Promise<string> {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token" };
-  try {
-    return (await promisify(execFile)(process.execPath, [bin, "device", ...words], { env })).stdout;
-  } catch (cause) {
-    return (cause as { stderr: string }).stderr;
-  }
+  const { code, out, error } = await runFor(url, ["device", ...words]);
+  return code === 0 ? out : error;
 }
 
 /** The device answers what waits for it. */

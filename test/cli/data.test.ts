@@ -1,15 +1,13 @@
 /** A customer's data, as an operator gives it out, moves it to another agent, and erases it. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let folder = "";
 let url = "";
@@ -24,14 +22,8 @@ afterEach(async () => {
 });
 
 async function run(...words: string[]): Promise<string> {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token" };
-  try {
-    return (await promisify(execFile)(process.execPath, [bin, ...words], { env })).stdout;
-  } catch (cause) {
-    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
-    return `${stdout}${stderr}exit ${code}`;
-  }
+  const { code, out, error } = await runFor(url, words);
+  return code === 0 ? out : `${out}${error}exit ${code}`;
 }
 
 describe("an owner's data", () => {

@@ -1,12 +1,11 @@
 /** `fleetling device show | flag | revert | sunset`: one device, as an operator handles it. */
-import { execFile } from "node:child_process";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Code } from "../../firmware/protocol/errors.ts";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 const serial = "SN-0001";
 let api: Harness;
 let url = "";
@@ -27,13 +26,9 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 /** @returns standard output, or standard error where the command failed */
-function run(...words: string[]): Promise<string> {
-  const env = { PATH: process.env.PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token" };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [bin, "device", ...words], { env }, (error, out, err) =>
-      resolve(error ? err : out),
-    );
-  });
+async function run(...words: string[]): Promise<string> {
+  const { code, out, error } = await runFor(url, ["device", ...words]);
+  return code === 0 ? out : error;
 }
 const wanted = async () =>
   (await api.store.tx((tx) => tx.device(serial)))!.wantedSettings?.values ?? null;

@@ -1,12 +1,10 @@
 /** Filters and what is done to many devices, as an operator types it. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Lifecycle } from "../../firmware/protocol/messages.ts";
 import { deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness } from "../cloud-agent/http/harness.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let url = "";
 beforeEach(async () => {
@@ -22,14 +20,8 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 async function run(...words: string[]): Promise<string> {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "admin-token" };
-  try {
-    return (await promisify(execFile)(process.execPath, [bin, ...words], { env })).stdout;
-  } catch (cause) {
-    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
-    return `${stdout}${stderr}exit ${code}`;
-  }
+  const { code, out, error } = await runFor(url, words);
+  return code === 0 ? out : `${out}${error}exit ${code}`;
 }
 
 describe("fleetling filter", () => {

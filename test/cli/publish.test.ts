@@ -1,17 +1,15 @@
 /** A release goes to the agent with what speaks for it: three commands as a person types them. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { productIds } from "../../firmware/protocol/host/productIds.ts";
 import { createKeys } from "../../scripts/cli/keys/store.ts";
 import { type ReleaseInput, releaseFile, signRelease } from "../../scripts/cli/release/sign.ts";
 import { type Harness, harness } from "../cloud-agent/http/harness.ts";
 import { image } from "../host/suitFixture.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 let api: Harness;
 let url = "";
 let folder = "";
@@ -38,18 +36,7 @@ afterEach(async () => {
   await api.close();
 });
 
-async function run(...words: string[]) {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "releaser-token" };
-  try {
-    const options = { env, cwd: folder };
-    const done = await promisify(execFile)(process.execPath, [bin, ...words], options);
-    return { code: 0, out: done.stdout, error: done.stderr };
-  } catch (cause) {
-    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, error: stderr };
-  }
-}
+const run = (...words: string[]) => runFor(url, words, { token: "releaser-token", cwd: folder });
 const report = (kind: string, ...more: string[]) => {
   const summary = `${kind} went well`;
   const out = `${kind}.json`;

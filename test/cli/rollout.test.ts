@@ -1,15 +1,13 @@
 /** Rollouts from a terminal, over the real API. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { birthRecord, deviceRecord } from "../cloud-agent/fixtures.ts";
 import { type Harness, harness, startMs } from "../cloud-agent/http/harness.ts";
 import { releaseOf } from "../cloud-agent/rollout/fleet.ts";
+import { runFor } from "../support/command.ts";
 
-const bin = new URL("../../scripts/cli/bin.mjs", import.meta.url).pathname;
 const example = new URL("../../cloud-agent/examples/rollout-policy.yaml", import.meta.url).pathname;
 const schemaFile = new URL("../../cloud-agent/rollout-policy.schema.json", import.meta.url)
   .pathname;
@@ -35,17 +33,7 @@ afterEach(async () => {
   await api.close();
 });
 
-async function run(...words: string[]) {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FLEETLING_URL: url, FLEETLING_TOKEN: "operator-token" };
-  try {
-    const done = await promisify(execFile)(process.execPath, [bin, ...words], { env });
-    return { code: 0, out: done.stdout, error: done.stderr };
-  } catch (cause) {
-    const { code, stdout, stderr } = cause as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, error: stderr };
-  }
-}
+const run = (...words: string[]) => runFor(url, words, { token: "operator-token" });
 
 describe("fleetling rollout", () => {
   it("starts a release by a policy file, and says the words of an operator", async () => {

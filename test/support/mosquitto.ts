@@ -1,10 +1,11 @@
 /** A real Mosquitto with the files that the agent's command writes, where it is installed. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { writeMosquitto } from "../../scripts/cli/agent/mosquitto.ts";
+import { freePort } from "./freePort.ts";
 
 const folders = ["/usr/sbin", "/usr/local/sbin", ...(process.env.PATH ?? "").split(delimiter)];
 const bin = folders.map((dir) => join(dir, "mosquitto")).find((path) => existsSync(path));
@@ -71,16 +72,5 @@ function listens(port: number): Promise<boolean> {
     };
     socket.once("connect", () => end(true));
     socket.once("error", () => end(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" ? address!.port : 0));
-    });
   });
 }

@@ -2,11 +2,11 @@
  *  the last. Tests get schemas of their own in it (postgres.ts). */
 import { execFileSync, type SpawnOptions, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { freePort } from "./freePort.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -73,17 +73,6 @@ function ordinaryUser(): { uid?: number; gid?: number } {
   const id = (flag: string) =>
     Number(execFileSync("id", [flag, "postgres"], { stdio: "pipe" }).toString());
   return { uid: id("-u"), gid: id("-g") };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" ? address!.port : 0));
-    });
-  });
 }
 
 async function answers(url: string, told: () => string): Promise<void> {

@@ -37,7 +37,8 @@ export default (k: Kit) =>
     i[14] = slots[4];
     if (c.refusal) i[15] = c.refusal;
     if (c.bad) i[16] = c.bad;
-    if (k.state === SlotState.Trial && ((running![7] || {}) as any)[fieldLimit]) i[20] = slots[6];
+    if (k.state === SlotState.Trial && ((running![7] || {}) as Record<number, unknown>)[fieldLimit])
+      i[20] = slots[6];
     if (BOARD.wifi && k.off) i[27] = k.off;
     const gathered = c.app(AppEvent.Report, c, i) || [{}, {}];
     return [Msg.CheckIn, i, gathered[0], gathered[1]];

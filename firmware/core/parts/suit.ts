@@ -61,7 +61,7 @@ export default (k: Kit) =>
     keysOf(common, ",1,2,4,");
     // One component, h'00', and no dependencies, whatever they are.
     need(
-      !(1 in common) && k.same(k.encode(common[2]), [0x81, 0x81, 0x41, 0] as any),
+      !(1 in common) && k.same(k.encode(common[2]), [0x81, 0x81, 0x41, 0]),
       Code.DependencyUnknown,
     );
 
@@ -95,7 +95,7 @@ export default (k: Kit) =>
             } catch (e) {
               // Only a condition moves on to the next alternative.
               failed = e;
-              if (e !== Code.WrongSlot && !((e as any) > 107 && (e as any) < 111)) throw e;
+              if (e !== Code.WrongSlot && !((e as number) > 107 && (e as number) < 111)) throw e;
             }
           need(!failed, failed);
         } else {
@@ -123,9 +123,7 @@ export default (k: Kit) =>
     need(done[1] && done[2] && done[21] && done[-1], Code.ManifestOutsideProfile);
     // SUIT_Digest of SHA-256.
     need(
-      isBytes(p[3]) &&
-        p[3].length === 36 &&
-        k.same(k.cut(p[3], 0, 4), [0x82, 0x2f, 0x58, 0x20] as any),
+      isBytes(p[3]) && p[3].length === 36 && k.same(k.cut(p[3], 0, 4), [0x82, 0x2f, 0x58, 0x20]),
       Code.ManifestOutsideProfile,
     );
     const numbers = [m[2], p[14], p[-1], p[-3] || 0, p[-4] || 0, p[-6] || 0, p[-7] || 0];

@@ -1,15 +1,11 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { AgentError, errorKinds } from "../../../cloud-agent/core/errors.ts";
+import { withoutPassword } from "../../../cloud-agent/core/address.ts";
 import { type AgentConfig, configFromEnv } from "../../../cloud-agent/platform/config.ts";
 import { copyData } from "../../../cloud-agent/storage/copy.ts";
 import type { DatabaseKind } from "../../../cloud-agent/storage/database.ts";
-import {
-  openPostgresStore,
-  postgresDatabase,
-  withoutPassword,
-} from "../../../cloud-agent/storage/postgres.ts";
+import { openPostgresStore, postgresDatabase } from "../../../cloud-agent/storage/postgres.ts";
 import { sqliteDatabase } from "../../../cloud-agent/storage/sqlite.ts";
 import { ToolError } from "../keys/errors.ts";
 import { backup, type Place, restore } from "./backup.ts";
@@ -76,7 +72,7 @@ export function register(program: Command): void {
     .description("Check the agent's settings, its folder and its database, without starting it")
     .option("--json", "print the settings as JSON")
     .addHelpText("after", checkExample)
-    .action((flags: Flags) => named(() => checkConfig(flags)));
+    .action(checkConfig);
   agent
     .command("mosquitto")
     .description("Write the files by which a Mosquitto confines devices, gateways and agents")
@@ -103,14 +99,12 @@ export function register(program: Command): void {
     .option("--with-keys", "also the master keys and the certificate key")
     .option("--json", "print the result as JSON")
     .addHelpText("after", backupExample)
-    .action((flags: Flags) =>
-      named(async () => {
-        const options = { withKeys: flags.withKeys ?? false, nowMs: Date.now() };
-        const made = await backup(placeOf(flags), flags.out, options, progress());
-        const names = Object.keys(made.files).join(", ");
-        print(flags, made, [`made ${made.dir}: ${names}`]);
-      }),
-    );
+    .action(async (flags: Flags) => {
+      const options = { withKeys: flags.withKeys ?? false, nowMs: Date.now() };
+      const made = await backup(placeOf(flags), flags.out, options, progress());
+      const names = Object.keys(made.files).join(", ");
+      print(flags, made, [`made ${made.dir}: ${names}`]);
+    });
   agent
     .command("restore")
     .description("Put a backup in place of an agent that does not run")
@@ -118,15 +112,13 @@ export function register(program: Command): void {
     .option("--data <dir>", "the agent's data folder; default FLEETLING_DATA")
     .option("--json", "print the result as JSON")
     .addHelpText("after", restoreExample)
-    .action((dir: string, flags: Flags) =>
-      named(async () => {
-        const done = await restore(placeOf(flags), dir, Date.now(), progress());
-        print(flags, done, [
-          `restored the state of ${done.madeAt}`,
-          "Every desk has to run fleetling keys lease --leaves 0 before leaves are leased again.",
-        ]);
-      }),
-    );
+    .action(async (dir: string, flags: Flags) => {
+      const done = await restore(placeOf(flags), dir, Date.now(), progress());
+      print(flags, done, [
+        `restored the state of ${done.madeAt}`,
+        "Every desk has to run fleetling keys lease --leaves 0 before leaves are leased again.",
+      ]);
+    });
   agent
     .command("migrate-store")
     .description("Move the agent's data to another database")
@@ -134,41 +126,27 @@ export function register(program: Command): void {
     .requiredOption("--to <database>", "a new file, or an empty postgres://…")
     .option("--json", "print the result as JSON")
     .addHelpText("after", migrateExample)
-    .action((flags: Flags) =>
-      named(async () => {
-        const from = databaseOf("--from", flags.from, true);
-        const to = databaseOf("--to", flags.to, false);
-        const rows = await copyData("move", from, to, Date.now(), progress());
-        const lines = Object.entries(rows).map(([table, count]) => `${table.padEnd(14)}${count}`);
-        const next = /^postgres/.test(flags.to)
-          ? "Set DATABASE_URL and start the agent; its data folder stays where it is, with the keys."
-          : "Start the agent without DATABASE_URL.";
-        print(flags, { from: from.place, to: to.place, rows }, [...lines, next]);
-      }),
-    );
+    .action(async (flags: Flags) => {
+      const from = databaseOf("--from", flags.from, true);
+      const to = databaseOf("--to", flags.to, false);
+      const rows = await copyData("move", from, to, Date.now(), progress());
+      const lines = Object.entries(rows).map(([table, count]) => `${table.padEnd(14)}${count}`);
+      const next = /^postgres/.test(flags.to)
+        ? "Set DATABASE_URL and start the agent; its data folder stays where it is, with the keys."
+        : "Start the agent without DATABASE_URL.";
+      print(flags, { from: from.place, to: to.place, rows }, [...lines, next]);
+    });
 }
 
 function port(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
-  throw new ToolError("STORE_INPUT", {
+  throw new ToolError("BROKER_FILES", {
     object: "port",
     expected: "1 to 65535",
     found: text,
     next: "See --help; nothing was written.",
   });
-}
-
-/** An error of the agent, told as this command tells its own. */
-async function named(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (cause) {
-    if (!(cause instanceof AgentError)) throw cause;
-    const { name, next } = errorKinds[cause.code]!;
-    const text = `${name} (${cause.code}): ${cause.message}. ${next}`;
-    throw Object.assign(new Error(text, { cause }), { code: name });
-  }
 }
 
 function placeOf(flags: Flags): Place {

@@ -8,6 +8,7 @@ import {
   show,
   withApiFlags,
 } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Deed {
   person: string;
@@ -185,9 +186,4 @@ function linesOf(one: AlertView): string[] {
     if (run) lines.push(`      $ ${run}`);
   }
   return lines;
-}
-
-/** To the second, in UTC. */
-function timeText(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -9,6 +9,7 @@ import {
   show,
   withApiFlags,
 } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Page {
   records: AuditRecord[];
@@ -40,7 +41,7 @@ export function register(program: Command): void {
         path`/v1/audit?fromIndex=${flags.from}&limit=${flags.limit}`,
       );
       const rows = page.records.map((one) => [
-        ...[one.index, `${new Date(one.atMs).toISOString().slice(0, 19)}Z`, one.person, one.role],
+        ...[one.index, timeText(one.atMs), one.person, one.role],
         ...[one.method, one.path],
         one.answers === null ? "asked" : `${one.status} to ${one.answers}`,
       ]);

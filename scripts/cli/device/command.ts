@@ -9,12 +9,12 @@ import {
   withApiFlags,
   writeReply,
 } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 import { registerCommands } from "./commands.ts";
 import { registerMany } from "./many.ts";
 import { registerOrders } from "./orders.ts";
 import { registerOwner } from "./owner.ts";
 import { registerShow } from "./show.ts";
-import { timeText } from "./time.ts";
 import { registerWhy } from "./why.ts";
 import { registerWishes } from "./wishes.ts";
 

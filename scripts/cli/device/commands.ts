@@ -9,7 +9,7 @@ import {
   show,
   withApiFlags,
 } from "../api/client.ts";
-import { timeText } from "./time.ts";
+import { timeText } from "../api/time.ts";
 
 type Value = string | number | boolean | null;
 interface Ordered {

@@ -11,6 +11,7 @@ import {
   show,
   withApiFlags,
 } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 /** Which devices a command is for. */
 interface Chosen {
@@ -218,9 +219,4 @@ function settingOf(text: string): [string, number | boolean | string] {
   const name = text.slice(0, at);
   if (value === "true" || value === "false") return [name, value === "true"];
   return [name, /^-?\d{1,15}$/.test(value) ? Number(value) : value];
-}
-
-/** To the second, in UTC. */
-function timeText(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

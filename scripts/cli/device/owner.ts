@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type ApiFlags, callApi, flagInvalid, path, show, withApiFlags } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Owned {
   serial: string;
@@ -174,8 +175,4 @@ function lines({ account, entitlement, consent, provisioning }: Owned): string[]
     found.push(`terms: ${words.join(", ")}`);
   }
   return found;
-}
-
-function timeText(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

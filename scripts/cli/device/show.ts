@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { errorTexts } from "../../../firmware/protocol/errorTexts.ts";
 import { type ApiFlags, callApi, path, show, withApiFlags } from "../api/client.ts";
-import { timeText } from "./time.ts";
+import { timeText } from "../api/time.ts";
 
 type Value = number | string | boolean;
 

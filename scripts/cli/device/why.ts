@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { ApiError, type ApiFlags, callApi, path, show, withApiFlags } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Explanation {
   atMs: number;
@@ -35,10 +36,10 @@ export function registerWhy(device: Command): void {
       );
       const { next, why } = found;
       const gets = next.offer === null ? "gets nothing" : `gets release ${next.offer}`;
-      const lines = [`${timeText(found.atMs)}  ${serial} ${gets} (${next.code}): ${next.reason}`];
+      const lines = [`${whenText(found.atMs)}  ${serial} ${gets} (${next.code}): ${next.reason}`];
       if (why !== null) {
         lines.push(why.answer);
-        lines.push(...why.facts.map(({ atMs, text }) => `  ${timeText(atMs)}  ${text}`));
+        lines.push(...why.facts.map(({ atMs, text }) => `  ${whenText(atMs)}  ${text}`));
       }
       show(flags, found, lines);
     });
@@ -54,6 +55,6 @@ function instant(text: string): number {
 }
 
 /** What is true at the instant itself has no time of its own. */
-function timeText(ms: number | null): string {
-  return ms === null ? "then".padEnd(20) : `${new Date(ms).toISOString().slice(0, 19)}Z`;
+function whenText(ms: number | null): string {
+  return timeText(ms) ?? "then".padEnd(20);
 }

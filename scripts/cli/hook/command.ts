@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type ApiFlags, callApi, columns, path, show, withApiFlags } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Provisioning {
   id: string;
@@ -38,7 +39,7 @@ export function register(program: Command): void {
       const head = ["provisioning", "event", "serial", "account", "begun", "state", "hook"];
       const rows = reply.provisionings.map((one) => [
         ...[one.id, one.event, one.serial, one.account],
-        ...[`${new Date(one.startedMs).toISOString().slice(0, 19)}Z`, one.state, hookOf(one)],
+        ...[timeText(one.startedMs), one.state, hookOf(one)],
       ]);
       show(flags, reply, columns(head, rows));
     });

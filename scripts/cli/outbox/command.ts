@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type ApiFlags, callApi, columns, path, show, withApiFlags } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Entry {
   id: string;
@@ -28,7 +29,7 @@ export function register(program: Command): void {
       );
       const rows = reply.entries.map((one) => [
         ...[one.id, one.output, one.kind, one.state, one.attempts],
-        ...[`${new Date(one.createdMs).toISOString().slice(0, 19)}Z`, one.error],
+        ...[timeText(one.createdMs), one.error],
       ]);
       const head = ["entry", "output", "kind", "state", "attempts", "made", "error"];
       show(flags, reply, columns(head, rows));

@@ -8,6 +8,7 @@ import {
   show,
   withApiFlags,
 } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Mismatch {
   serial: string;
@@ -86,8 +87,4 @@ function section(title: string, { count, listed }: { count: number; listed: Mism
     ],
   ]);
   return [head, ...columns(["serial", "account", "plan", "until", "last seen", "why"], rows)];
-}
-
-function timeText(ms: number | null): string | null {
-  return ms === null ? null : `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

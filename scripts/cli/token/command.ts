@@ -8,6 +8,7 @@ import {
   show,
   withApiFlags,
 } from "../api/client.ts";
+import { timeText } from "../api/time.ts";
 
 interface Token {
   id: string;
@@ -24,8 +25,6 @@ Examples:
   $ fleetling token new --role line --name line-2 --expires 30d
   The text is printed once; the agent keeps its hash only.
 `;
-const time = (ms: number | null) =>
-  ms === null ? "never" : `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Adds `fleetling token new | list | revoke`. */
 export function register(program: Command): void {
@@ -52,7 +51,12 @@ export function register(program: Command): void {
     .addHelpText("after", "\nExample:\n  $ fleetling token list --json\n")
     .action(async (flags: ApiFlags) => {
       const reply = await callApi<{ tokens: Token[] }>(flags, "GET", "/v1/tokens");
-      const rows = reply.tokens.map((one) => [one.id, one.role, one.name, time(one.expiresMs)]);
+      const rows = reply.tokens.map((one) => [
+        one.id,
+        one.role,
+        one.name,
+        timeText(one.expiresMs) ?? "never",
+      ]);
       show(flags, reply, columns(["token", "role", "name", "expires"], rows));
     });
   withApiFlags(token.command("revoke"))

@@ -1,7 +1,8 @@
 /** What only a database that others share can do, and suffer. */
 import pg from "pg";
 import { describe, expect, it } from "vitest";
-import { openPostgresStore, withoutPassword } from "../../../cloud-agent/storage/postgres.ts";
+import { withoutPassword } from "../../../cloud-agent/core/address.ts";
+import { openPostgresStore } from "../../../cloud-agent/storage/postgres.ts";
 import { migrations } from "../../../cloud-agent/storage/schema.ts";
 import type { Store } from "../../../cloud-agent/storage/store.ts";
 import { hasPostgres, needsPostgres, newPostgresUrl } from "../../support/stores.ts";
